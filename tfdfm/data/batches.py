@@ -1,0 +1,73 @@
+"""Batches as a function of (seed, step, position): any step is reached in O(1), on any number of replicas."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfdfm.data.loading import Images
+from tfdfm.errors import UsageError
+
+_ROUNDS = 8  # of the index cipher: four leave a trace of the order in small sets
+
+
+def indices(count: int, batch_size: int, seed: int, step: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+    """Which images stand at `positions` [B] of the batch of `step`: int64 [B]. Each epoch is one permutation.
+
+    The key is drawn from (seed, epoch) by Philox: index_shuffle's own keys are 32 bits wide, and neighbouring ones give
+    skewed permutations (with keys (5, epoch) a position's counts over 50 images had chi-squared 500 instead of 49).
+    """
+    steps_per_epoch = count // batch_size
+    epoch, step = step // steps_per_epoch, step % steps_per_epoch
+    key = tf.random.stateless_uniform(
+        [3], tf.stack([tf.constant(seed, tf.int64), epoch]), None, None, tf.int32, "philox"
+    )
+    return tf.raw_ops.RandomIndexShuffle(
+        index=step * batch_size + positions, seed=key, max_index=tf.constant(count - 1, tf.int64), rounds=_ROUNDS
+    )
+
+
+def _check(images: Images, batch_size: int, replicas: int) -> None:
+    if not 1 <= batch_size <= len(images.pixels):
+        raise UsageError(
+            f"batch_size must lie between 1 and the {len(images.pixels)} images of {images.name}, given {batch_size}."
+        )
+    if batch_size % replicas:
+        raise UsageError(
+            f"batch_size must be a multiple of the {replicas} replicas, given {batch_size}: "
+            f"take {batch_size // replicas * replicas or replicas} or another number of devices."
+        )
+
+
+def batches(
+    images: Images,
+    *,
+    batch_size: int,
+    first_step: int,
+    last_step: int,
+    seed: int,
+    replicas: int = 1,
+    local_replicas: range = range(1),
+) -> tf.data.Dataset:
+    """For each step in [first_step, last_step) and each of `local_replicas`, that replica's share of the global batch.
+
+    Elements are {"images": uint8 [b, H, W, C], "labels": int32 [b]} with b = batch_size / replicas; no "labels" when
+    the set has none. `batch_size` is global. Raises UsageError for a batch that is too large or does not divide.
+    """
+    _check(images, batch_size, replicas)
+    share, local = batch_size // replicas, len(local_replicas)
+    pixels, labels = np.asarray(images.pixels), images.labels  # a plain view of the map: rows are copied, no more
+    arrays = {"images": pixels} if labels is None else {"images": pixels, "labels": labels}
+
+    def element(number: tf.Tensor) -> dict[str, tf.Tensor]:
+        step = number // local
+        replica = local_replicas.start + number % local * local_replicas.step
+        positions = replica * share + tf.range(share, dtype=tf.int64)
+        rows = indices(len(pixels), batch_size, seed, step, positions)  # [b]
+        types = [array.dtype for array in arrays.values()]
+        taken = tf.numpy_function(lambda index: [array[index] for array in arrays.values()], [rows], types, False)
+        return {
+            key: tf.ensure_shape(value, [share, *array.shape[1:]])
+            for (key, array), value in zip(arrays.items(), taken, strict=True)
+        }
+
+    numbers = tf.data.Dataset.range(first_step * local, last_step * local)
+    return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(4 * local)

@@ -1,0 +1,125 @@
+"""From the name of a data set to its images: the source is found, prepared once, and mapped from the cache."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+
+from tfdfm.data import cache, cachefile, digits, folder
+from tfdfm.data.names import NAMED, Named
+from tfdfm.data.source import Source, fit
+from tfdfm.errors import UsageError
+
+_FOLDER = "folder:"
+_CHUNK = 64
+
+
+class Images(NamedTuple):
+    """A prepared data set."""
+
+    name: str  # as the user gave it
+    source: str  # in words, which source was taken
+    pixels: np.ndarray  # uint8 [N, H, W, C], a read-only memory map
+    labels: np.ndarray | None  # int32 [N]; None when unlabelled
+    class_names: tuple[str, ...]  # () when unlabelled
+
+
+class Description(NamedTuple):
+    """What is known of a data set before its images are there."""
+
+    image_size: int
+    channels: int
+    num_classes: int | None  # None when unlabelled
+
+
+def _check_size(image_size: int | None) -> None:
+    if image_size is not None and not 1 <= image_size <= 4096:
+        raise UsageError(f"Expected an image_size between 1 and 4096 pixels, given {image_size}.")
+
+
+def describe(name: str, image_size: int | None = None, data_dir: str | None = None) -> Description:
+    """Size, channels and classes without reading or fetching images (a folder's files are looked at).
+
+    Raises UsageError for a name that does not exist or a set without images.
+    """
+    _check_size(image_size)
+    if entry := NAMED.get(name):
+        return Description(image_size or entry.image_size, entry.channels, entry.num_classes)
+    if name.startswith(_FOLDER):
+        source = folder.source(name.removeprefix(_FOLDER))
+        (side, channels), names = source.layout(), source.class_names
+    else:
+        from tfdfm.data import tfds_source
+
+        side, channels, names = tfds_source.layout(tfds_source.builder(name, data_dir), name)
+    return Description(image_size or side, channels, len(names) or None)
+
+
+def _from_tfds(name: str, image_size: int | None, data_dir: str | None, directory: Path) -> Source | Path:
+    """The source of a TFDS name; a cache file when the source is gone but its images were prepared before."""
+    from tfdfm.data import tfds_source
+
+    entry = NAMED.get(name) or Named((name,), 0, 0, 0)  # its layout is TFDS's to tell
+    labelled = entry.num_classes is not None
+    for candidate in entry.tfds:
+        found = tfds_source.builder(candidate, data_dir)
+        if found.is_prepared():
+            return tfds_source.source(found, candidate, entry.split, labelled)
+        tfds_source.layout(found, candidate)  # no images in it: said before anything is fetched
+        if cached := cache.find(directory, name, image_size, [tfds_source.title(found, entry.split)]):
+            return cached
+    with cache.locked(directory, candidate):
+        found = tfds_source.builder(candidate, data_dir)
+        if not found.is_prepared():  # another process may have done it meanwhile
+            tfds_source.prepare(found, candidate)
+    return tfds_source.source(tfds_source.builder(candidate, data_dir), candidate, entry.split, labelled)
+
+
+def _fitted(source: Source, size: int, channels: int) -> Iterator[tuple[np.ndarray, int]]:
+    """The source's examples, decoded and fitted on a few threads, in order."""
+    rows = source.examples()
+    with ThreadPool(os.cpu_count()) as pool:
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            pixels = pool.map(lambda row: fit(source.decode(row[0]), size, channels), chunk)
+            yield from zip(pixels, (label for _, label in chunk), strict=True)
+
+
+def _prepare(source: Source, target: Path, image_size: int | None) -> None:
+    side, channels = source.layout()
+    size = image_size or side
+    shape = (source.count, size, size, channels)
+    logging.info("Preparing %d images of %s at %d x %d pixels in %s.", source.count, source.text, size, size, target)
+    cachefile.write(target, source.text, shape, source.class_names, _fitted(source, size, channels))
+
+
+def load(
+    name: str, *, image_size: int | None = None, data_dir: str | None = None, cache_dir: str | None = None
+) -> Images:
+    """The images of `name` (all of its training split), square, prepared on first use and memory-mapped.
+
+    `image_size` other than the set's own: rescaled and centre-cropped. `data_dir` is TFDS's (default TFDS_DATA_DIR).
+    Raises UsageError for a name that does not exist, Failure for data that cannot be had or a damaged cache.
+    """
+    _check_size(image_size)
+    directory = cache.folder(cache_dir)
+    image_size = image_size or (NAMED[name].image_size if name in NAMED else None)
+    if name == "digits":
+        source = digits.source()
+    elif name.startswith(_FOLDER):
+        source = folder.source(name.removeprefix(_FOLDER))
+    else:
+        source = _from_tfds(name, image_size, data_dir, directory)
+    target = source if isinstance(source, Path) else cache.path(directory, name, image_size, source.version)
+    if not target.exists():
+        with cache.locked(directory, name):
+            if not target.exists():
+                _prepare(source, target, image_size)
+    contents = cachefile.read(target)
+    text = contents.source if isinstance(source, Path) else source.text
+    logging.info("Data: %s, %s images from %s.", name, "x".join(map(str, contents.pixels.shape)), text)
+    return Images(name, text, contents.pixels, contents.labels, contents.class_names)

@@ -1,0 +1,50 @@
+"""Pictures as users see them: pixels back to uint8, grids and PNG files."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfdfm.errors import Failure
+
+_GAP = 1  # black pixels between neighbours in a grid
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """[-1, 1] floats of any shape -> uint8 0..255, clipped and rounded: the one conversion back."""
+    return np.rint(np.clip((np.asarray(images, np.float32) + 1) * 127.5, 0, 255)).astype(np.uint8)
+
+
+def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """uint8 [N, H, W, C] -> one uint8 picture [H', W', C], row by row, near-square unless `columns` says otherwise."""
+    images = np.asarray(images)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(f"Expected at least one image of shape [N, H, W, C]. Received: {images.shape}.")
+    n, height, width, channels = images.shape
+    columns = min(columns or int(np.ceil(np.sqrt(n))), n)
+    rows = -(-n // columns)
+    cells = np.zeros((rows * columns, height + _GAP, width + _GAP, channels), np.uint8)
+    cells[:n, :height, :width] = images
+    cells = cells.reshape(rows, columns, height + _GAP, width + _GAP, channels).swapaxes(1, 2)
+    return cells.reshape(rows * (height + _GAP), columns * (width + _GAP), channels)[:-_GAP, :-_GAP]
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Writes uint8 [H, W, 1 or 3]: the file appears whole or not at all. Makes the folder. Raises `Failure`."""
+    path = Path(path)
+    data = tf.io.encode_png(image).numpy()
+    temporary = path.with_name(f".{path.name}.writing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        try:
+            temporary.unlink(missing_ok=True)
+        except OSError:
+            pass  # the folder is no folder: nothing was written
+        raise Failure(f"Cannot write {path}: {error.strerror}. Free space or choose another folder.") from error

@@ -1,0 +1,58 @@
+"""Denoisers r: features to features of the data (paper, section 5)."""
+
+import keras
+import tensorflow as tf
+
+from tfdfm.networks.layers import BatchStatistics, Network
+
+
+class FullyConnected(Network):
+    """The paper's denoiser: hidden layers of one width with batch norm and ReLU, a linear output with biases.
+
+    Args:
+        feature_shape: (height, width, maps) of Phi; its product is the number of features F.
+        depth: hidden layers (ImageNet: 10).
+        width: units of each (ImageNet: 2,048). The paper wants it at least as wide as Phi.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, feature_shape: tuple[int, int, int], *, depth: int = 10, width: int = 2048, seed: int, **kwargs):
+        super().__init__(seed, **kwargs)
+        height, breadth, maps = feature_shape
+        self.hidden = [self.dense(width) for _ in range(depth)]
+        self.norms = [self.norm() for _ in range(depth)]
+        self.last = self.dense(height * breadth * maps, use_bias=True)
+
+    def call(self, features, statistics: BatchStatistics | None = None):
+        """float [B, F] -> float32 [B, F]."""
+        x = features
+        for dense, norm in zip(self.hidden, self.norms):
+            x = keras.ops.relu(norm(dense(x), statistics=statistics))
+        return tf.cast(self.last(x), tf.float32)
+
+
+class Convolutional(Network):
+    """The convolutional denoiser that the paper tried and left ("our best results were obtained with ... fully-connected").
+
+    Its form was not published: 3x3 convolutions over the feature maps here, all of one width, batch norm and ReLU in between.
+
+    Args:
+        feature_shape: (height, width, maps) of Phi.
+        depth: hidden layers.
+        width: maps of each.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, feature_shape: tuple[int, int, int], *, depth: int = 10, width: int = 128, seed: int, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.feature_shape = feature_shape
+        self.hidden = [self.conv(width, 3) for _ in range(depth)]
+        self.norms = [self.norm() for _ in range(depth)]
+        self.last = self.conv(feature_shape[-1], 3, use_bias=True)
+
+    def call(self, features, statistics: BatchStatistics | None = None):
+        """float [B, F] -> float32 [B, F]."""
+        x = tf.reshape(features, [-1, *self.feature_shape])
+        for conv, norm in zip(self.hidden, self.norms):
+            x = keras.ops.relu(norm(conv(x), statistics=statistics))
+        return tf.cast(tf.reshape(self.last(x), tf.shape(features)), tf.float32)

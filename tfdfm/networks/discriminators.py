@@ -1,0 +1,49 @@
+"""Discriminators: images to a score, and the features Phi."""
+
+import keras
+import tensorflow as tf
+
+from tfdfm.networks import shapes
+from tfdfm.networks.critique import Critique
+from tfdfm.networks.layers import BatchStatistics, Network, with_labels
+
+
+class Radford(Network):
+    """Radford et al.'s discriminator: its 32-pixel ImageNet form below 64 pixels, its 64-pixel form from there.
+
+    For 32 pixels and width n: convolutions 3x3: n, n stride 2, 2n, 2n stride 2, 4n, 4n stride 2, flattened to 4x4x4n features,
+    linear. For 64 pixels: 5x5 stride 2: n, 2n, 4n, 8n. Batch norm after all but the first, leaky ReLU of slope 0.2, no biases
+    anywhere. The last nonlinearity is a ReLU, not a leaky one, so that the features are the Phi of denoising feature matching
+    (section 5); the recipes without it keep the ReLU, to differ in nothing else.
+
+    Args:
+        image_size: pixels a side.
+        num_classes: labels are expected and concatenated at every layer if above 0.
+        width: n, the maps of the first layer (Radford: 128).
+        seed: of the initial weights.
+    """
+
+    def __init__(self, image_size: int, num_classes: int = 0, *, width: int = 128, seed: int, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.num_classes = num_classes
+        base, _ = shapes.stages(image_size)
+        widths = shapes.widths(image_size, width)
+        if shapes.paired(image_size):
+            plan = [step for n in widths for step in ((n, 3, 1), (n, 3, 2))]
+        else:
+            plan = [(n, 5, 2) for n in widths]
+        self.num_features = base**2 * widths[-1]
+        self.feature_shape = (base, base, widths[-1])
+        self.convs = [self.conv(*step) for step in plan]
+        self.norms = [self.norm() for _ in plan[1:]]
+        self.head = self.dense(1)
+
+    def call(self, images, labels=None, statistics: BatchStatistics | None = None) -> Critique:
+        """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B], features [B, F] after the ReLU, both float32."""
+        one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
+        x = self.convs[0](with_labels(images, one_hot))
+        for norm, conv in zip(self.norms, self.convs[1:]):
+            x = norm(conv(with_labels(tf.nn.leaky_relu(x, 0.2), one_hot)), statistics=statistics)
+        features = tf.reshape(keras.ops.relu(x), [-1, self.num_features])  # [B, F]
+        score = self.head(with_labels(features, one_hot))  # [B, 1]
+        return Critique(tf.cast(score[:, 0], tf.float32), tf.cast(features, tf.float32))

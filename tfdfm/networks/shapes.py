@@ -1,0 +1,30 @@
+"""How deep Radford et al.'s networks are for an image size."""
+
+from tfdfm.errors import UsageError
+
+SIZES = (16, 32, 48, 64, 96, 128)
+
+
+def stages(image_size: int) -> tuple[int, int]:
+    """(side of the smallest feature map: 4, or 6 for 48 and 96; times that it doubles).
+
+    Raises:
+        UsageError: no network fits the size.
+    """
+    if image_size not in SIZES:
+        raise UsageError(
+            f"Expected image_size to be one of {', '.join(map(str, SIZES))}, which Radford's networks fit; given {image_size}."
+            " Set --config.image_size to one of them: images are rescaled and centre-cropped."
+        )
+    base = 6 if image_size % 6 == 0 else 4
+    return base, (image_size // base).bit_length() - 1
+
+
+def widths(image_size: int, width: int) -> list[int]:
+    """Maps of each stage from the image inwards: doubling, and no wider than eight times the first."""
+    return [width * min(2**i, 8) for i in range(stages(image_size)[1])]
+
+
+def paired(image_size: int) -> bool:
+    """Whether the 32-pixel ImageNet networks are taken (3x3, each stride 2 beside a stride 1), or the 64-pixel ones (5x5, strided)."""
+    return image_size < 64

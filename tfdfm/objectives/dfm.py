@@ -1,0 +1,58 @@
+"""Denoising feature matching (Warde-Farley & Bengio, ICLR 2017)."""
+
+import tensorflow as tf
+
+from tfdfm.objectives.base import Objective, Play
+
+
+class DenoisingFeatureMatching(Objective):
+    """A denoiser r learns the features Phi(x) of data; G is drawn to what r makes of the features of its samples.
+
+    Corruption C is isotropic Gaussian noise, added to the features of data only. r's output on samples is a constant: no gradient
+    flows through r. Phi is a constant to the denoiser. The weight is divided by the number of features (section 5).
+
+    Args:
+        weight: lambda_denoise times the number of features (section 5: 0.03).
+        sigma: standard deviation of the corruption (section 5: 1, fixed).
+        anneal_steps: steps in which sigma falls linearly to 0, as the paper tried without gain; 0 keeps it fixed.
+    """
+
+    needs = ("features",)
+    players = ("denoiser",)
+
+    def __init__(self, weight: float = 0.03, sigma: float = 1.0, anneal_steps: int = 0):
+        super().__init__()
+        self.weight, self.sigma, self.anneal_steps = weight, sigma, anneal_steps
+
+    def denoiser_loss(self, play: Play):
+        phi = tf.stop_gradient(play.real.features)  # [B, F]
+        corrupted = phi + self._sigma(play) * play.random.normal("corruption", phi.shape)
+        denoised = play.networks["denoiser"](corrupted, statistics=play.kept)
+        return {"dfm": squared_norm(phi - denoised)}  # || Phi(x) - r(C(Phi(x))) ||^2                          (eq. 5)
+
+    def generator_loss(self, play: Play):
+        phi = play.fake.features  # [B, F]
+        target = tf.stop_gradient(play.networks["denoiser"](tf.stop_gradient(phi), statistics=play.dropped))
+        scale = self.weight / phi.shape[-1]
+        return {"dfm": scale * squared_norm(phi - target)}  # lambda || Phi(G(z)) - r(Phi(G(z))) ||^2          (eq. 4)
+
+    def diagnostics(self, play: Play, losses):
+        """Whether sigma fits the features, and whether r does better than their mean (at 1 it drags samples into blur)."""
+        variance = tf.math.reduce_variance(play.real.features, axis=0)  # [F]
+        error = tf.reduce_mean(losses["denoiser"]["dfm"])
+        return {
+            "denoiser/sigma": self._sigma(play),
+            "denoiser/feature_deviation": tf.sqrt(tf.reduce_mean(variance)),
+            "denoiser/unexplained_variance": tf.math.divide_no_nan(error, tf.reduce_sum(variance)),
+        }
+
+    def _sigma(self, play: Play) -> tf.Tensor:
+        if not self.anneal_steps:
+            return tf.constant(self.sigma, tf.float32)
+        done = tf.cast(play.step, tf.float32) / self.anneal_steps
+        return self.sigma * tf.maximum(1.0 - done, 0.0)
+
+
+def squared_norm(x: tf.Tensor) -> tf.Tensor:
+    """[B, F] -> [B]"""
+    return tf.reduce_sum(tf.square(x), axis=-1)

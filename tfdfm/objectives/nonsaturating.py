@@ -1,0 +1,22 @@
+"""The non-saturating game (Goodfellow et al., 2014; dfm eq. 2), with one-sided label smoothing (Salimans et al., 2016)."""
+
+from tfdfm.objectives.base import Play
+from tfdfm.objectives.minimax import Minimax, cross_entropy
+
+
+class NonSaturating(Minimax):
+    """D as in the original game; arg max_G E log D(G(z)).
+
+    Args:
+        smoothing: D's target on data is 1 - smoothing; on samples it stays 0 (one-sided).
+    """
+
+    def __init__(self, smoothing: float = 0.0):
+        super().__init__()
+        self.smoothing = smoothing
+
+    def discriminator_loss(self, play: Play):
+        return super().discriminator_loss(play) | {"data": cross_entropy(play.real.score, 1.0 - self.smoothing)}
+
+    def generator_loss(self, play: Play):
+        return {"nonsaturating": cross_entropy(play.fake.score, 1.0)}  # - log D(G(z))  (eq. 2)

@@ -1,0 +1,66 @@
+"""Trains a generator.
+
+    python -m tfdfm.train --dataset=imagenet32
+    python -m tfdfm.train --config=cifar10_gan --config.optimizer.learning_rate=2e-4 --seeds=0,1,2
+
+The same command again resumes the run. Recipes: configs/; a key of a recipe is set by --config.KEY=VALUE.
+"""
+
+from pathlib import Path
+
+from absl import flags, logging
+
+from tfdfm import command
+
+SHORTHANDS = ("steps", "seed", "jit", "precision", "distribution")
+
+
+def define(values: flags.FlagValues):
+    flags.DEFINE_string("dataset", None, "data set; its recipe is taken if there is one (default: digits)", flag_values=values)
+    flags.DEFINE_string("config", None, "recipe: a name, a .py or a run's config.json", flag_values=values)
+    flags.DEFINE_string("run_dir", None, "default: runs/RECIPE-seedN", flag_values=values)
+    flags.DEFINE_string("data_dir", None, "prepared tensorflow_datasets (default: TFDS_DATA_DIR)", flag_values=values)
+    flags.DEFINE_integer("steps", None, "steps in all", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("seed", None, "of everything random", lower_bound=0, flag_values=values)
+    flags.DEFINE_list("seeds", None, "one run for each, one after the other", flag_values=values)
+    flags.DEFINE_string("jit", None, "XLA: auto, on, off", flag_values=values)
+    flags.DEFINE_string("precision", None, "float32, mixed_bfloat16", flag_values=values)
+    flags.DEFINE_string("distribution", None, "auto, mirrored, multi_worker, tpu, none", flag_values=values)
+    flags.DEFINE_boolean("dry_run", False, "build, trace one step, print sizes; needs no data", flag_values=values)
+
+
+def main(values: flags.FlagValues) -> int | None:
+    from tfdfm import config as recipes  # TensorFlow is imported after the flags are known to be right
+    from tfdfm.errors import UsageError
+
+    if values.seeds and (values.run_dir or values.seed is not None):
+        raise UsageError("--seeds makes a run directory for each seed: leave out --run_dir and --seed.")
+    label, config = recipes.select(values.config, values.dataset)
+    given = dict(pair.partition("=")[::2] for pair in values.overrides)
+    given |= {key: str(values[key].value) for key in SHORTHANDS if values[key].value is not None}
+    config = recipes.override(config, given)
+    for seed in values.seeds or [str(config.seed)]:
+        config = recipes.override(config, {"seed": seed})
+        code = _run(config, Path(values.run_dir or f"runs/{label}-seed{seed}"), values)
+        if code:
+            return code
+    return 0
+
+
+def _run(config, run_dir: Path, values: flags.FlagValues) -> int:
+    from tfdfm.training import run
+
+    if values.dry_run:
+        for name, weights in run.dry_run(config, values.data_dir).items():
+            print(f"{name:16}{weights:>14,} weights")
+        return 0
+    logging.info("Run directory: %s", run_dir)
+    received = run.train(config, run_dir, values.data_dir)
+    run.forget()
+    if received:
+        print(f"Stopped by {received.name}; the same command goes on from there.")
+    return 128 + received if received else 0
+
+
+if __name__ == "__main__":
+    command.run(main, define, __doc__)

@@ -1,0 +1,67 @@
+"""From a recipe to a trainer."""
+
+import tensorflow as tf
+from absl import logging
+from ml_collections import ConfigDict
+
+from tfdfm import networks, objectives
+from tfdfm.errors import UsageError
+from tfdfm.networks import Network, denoisers, discriminators, generators
+from tfdfm.networks.critique import Critique
+from tfdfm.random import key
+from tfdfm.training.move import Game, Player, Settings
+from tfdfm.training.optimizers import FusedAdam
+from tfdfm.training.trainer import Trainer
+
+
+def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
+    """The recipe's generator, built. `num_classes` is 0 for an unconditional one."""
+    made = _network(generators, config, "generator", config.image_size, channels, num_classes)
+    labels = tf.zeros([1], tf.int32) if num_classes else None
+    made(tf.zeros([1, config.latent_size]), labels=labels)
+    return made
+
+
+def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -> Trainer:
+    """Networks, objectives and players of a resolved recipe; call it inside the strategy's scope.
+
+    Raises:
+        UsageError: an image size that no network fits, or a term that needs what the discriminator does not say.
+    """
+    terms = {term: objectives.find(term)(**config[term]) for term in config.terms}
+    nets = {"generator": generator(config, channels, num_classes)}
+    nets["discriminator"] = _network(discriminators, config, "discriminator", config.image_size, num_classes)
+    images = tf.zeros([1, config.image_size, config.image_size, channels])
+    labels = tf.zeros([1], tf.int32) if num_classes else None
+    _check_needs(terms, nets["discriminator"](images, labels=labels))
+    if any("denoiser" in objective.players for objective in terms.values()):
+        nets["denoiser"] = _denoiser(config, nets["discriminator"])
+    players = [Player(name, (name,), FusedAdam(**config.optimizer)) for name in nets]
+    settings = Settings(**{name: config[name] for name in Settings._fields})
+    average = generator(config, channels, num_classes) if config.ema_decay else None
+    made = Trainer(Game(nets, terms, players, settings), average=average, jit=jit)
+    made.compile(steps_per_execution=config.steps_per_execution, jit_compile=False)
+    return made
+
+
+def _network(module, config: ConfigDict, player: str, *args) -> Network:
+    parameters = config[player].to_dict()
+    kind = networks.find(module, parameters.pop("network"))
+    dtype = config.precision
+    return kind(*args, **parameters, seed=key(config.seed, player), dtype=dtype, name=player)
+
+
+def _denoiser(config: ConfigDict, discriminator: Network) -> Network:
+    features = discriminator.num_features
+    if config.denoiser.network == "FullyConnected" and config.denoiser.width < features:
+        logging.warning("The denoiser's layers (%d) are narrower than Phi (%d).", config.denoiser.width, features)
+    made = _network(denoisers, config, "denoiser", discriminator.feature_shape)
+    made(tf.zeros([1, features]))
+    return made
+
+
+def _check_needs(terms: dict[str, objectives.Objective], critique: Critique):
+    for term, objective in terms.items():
+        for field in objective.needs:
+            if getattr(critique, field) is None:
+                raise UsageError(f"The term {term!r} needs the discriminator's {field}, which this discriminator does not give.")

@@ -1,0 +1,243 @@
+"""What happens around the steps of a run: metrics, samples, checkpoints, progress, clean stops.
+
+All are driven by `keras.Model.fit` and see a step only at the end of a call of `steps_per_execution` steps. What is due
+is a function of the step alone, so a resumed run writes what the run that was never stopped writes.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdfm import images
+from tfdfm.errors import Failure
+from tfdfm.training.checkpoints import Checkpoints
+from tfdfm.training.journal import Board, Journal
+
+_FLAGS = ("first_bad_step", "first_bad_term")  # in the logs, but no metrics
+
+
+def callbacks(
+    run_dir: str | os.PathLike,
+    config: Mapping,
+    checkpoints: Checkpoints,
+    signals: "Signals",
+    *,
+    chief: bool,
+    first_step: int,
+) -> list[keras.callbacks.Callback]:
+    """What `fit` needs, in the order that makes a checkpoint the last thing written for its step.
+
+    Args:
+      config: holds batch_size (global), steps, log_every, sample_every, checkpoint_every.
+      checkpoints: of all variables of the trainer, restored.
+      signals: entered by the caller, who asks it afterwards what was received.
+      chief: whether this process writes.
+      first_step: steps done before; the metrics of later ones are cut off.
+    """
+    run_dir = Path(run_dir)
+    board = Board(run_dir / "tensorboard", first_step) if chief else None
+    journal = Journal(run_dir / "metrics.jsonl", first_step) if chief else None
+    run = [StopOnBadLoss(checkpoints), signals]
+    run += [Metrics(journal, board, config, first_step)] if chief else []
+    run += [Samples(run_dir / "samples", board, config), Save(checkpoints, journal, config)]
+    return run + ([Progress(config)] if chief else [])
+
+
+class StopOnBadLoss(keras.callbacks.Callback):
+    """Ends the run with a `Failure` at the first loss that is not finite; nothing is written after it."""
+
+    def __init__(self, checkpoints: Checkpoints):
+        super().__init__()
+        self._checkpoints = checkpoints
+
+    def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
+        step = int(_number(logs["first_bad_step"]))
+        if step >= 0:
+            term = self.model.term_names[int(_number(logs["first_bad_term"]))]
+            raise _diverged(f"the loss {term}", step, self._checkpoints)
+
+
+class Signals(keras.callbacks.Callback):
+    """Context manager and callback: SIGTERM and SIGINT end the run after the current call, a second one at once.
+
+    `received` is the signal or None. With several workers they agree on the stop: one signal is enough. The previous
+    handlers are back on leaving.
+    """
+
+    KINDS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self):
+        super().__init__()
+        self.received: signal.Signals | None = None
+
+    def __enter__(self) -> "Signals":
+        # Python runs its handlers between bytecodes, so not before a call of the compiled step returns; the byte that
+        # it writes to this pipe comes at once, and the thread that reads it sees the second signal.
+        reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        self._wakeup = signal.set_wakeup_fd(self._writer)
+        self._handlers = {kind: signal.signal(kind, self._receive) for kind in self.KINDS}
+        threading.Thread(target=_watch, args=(reader,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        for kind, handler in self._handlers.items():
+            signal.signal(kind, handler or signal.SIG_DFL)
+        signal.set_wakeup_fd(self._wakeup)
+        os.close(self._writer)  # ends the thread
+
+    def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
+        if self._anyone():
+            self.received = self.received or signal.SIGTERM
+            self.model.stop_training = True
+
+    def _receive(self, number: int, frame: object) -> None:
+        self.received = signal.Signals(number)
+
+    def _anyone(self) -> bool:
+        strategy = self.model.distribute_strategy
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return self.received is not None
+        flag = tf.constant(float(self.received is not None))
+        return float(strategy.reduce("SUM", strategy.run(tf.identity, (flag,)), axis=None)) > 0
+
+
+def _watch(reader: int) -> None:
+    seen = set()
+    while numbers := os.read(reader, 64):
+        for number in set(Signals.KINDS) & set(numbers):
+            if number in seen or numbers.count(number) > 1:
+                os._exit(128 + number)
+            seen.add(number)
+            name = signal.Signals(number).name
+            os.write(2, f"\n{name}: saving and stopping after this call; once more ends at once\n".encode())
+    os.close(reader)
+
+
+class Metrics(keras.callbacks.Callback):
+    """Writes the logs of the first, each `log_every`-th and the last step to metrics.jsonl and TensorBoard.
+
+    Adds images_seen and images_per_second, the rate since the last line; the first call, which traces, does not count,
+    and the rate is null where nothing else was.
+    """
+
+    def __init__(self, journal: Journal, board: Board, config: Mapping, first_step: int):
+        super().__init__()
+        self._journal, self._board, self._config = journal, board, config
+        self._first = first_step == 0
+        self._since: tuple[float, int] | None = None
+
+    def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
+        step, now = _step(self.model), time.monotonic()
+        if self._first or _due(step, "log_every", self._config):
+            size = self._config["batch_size"]
+            rate = (step - self._since[1]) * size / (now - self._since[0]) if self._since else None
+            values = {name: _number(value) for name, value in logs.items() if name not in _FLAGS}
+            values |= {"images_seen": step * size, "images_per_second": rate}
+            self._journal.write(step, values)
+            self._board.scalars(step, values)
+            self._since = None
+        self._since = self._since or (now, step)
+        self._first = False
+
+
+class Samples(keras.callbacks.Callback):
+    """Writes the grid of `fixed_samples` to `directory` at each `sample_every`-th and the last step.
+
+    Every worker draws them, as drawing may need all; the one with a `board` writes.
+    """
+
+    def __init__(self, directory: Path, board: Board | None, config: Mapping):
+        super().__init__()
+        self._directory, self._board, self._config = directory, board, config
+
+    def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
+        step = _step(self.model)
+        if _due(step, "sample_every", self._config):
+            grid = images.grid(images.to_uint8(self.model.fixed_samples()))
+            if self._board:
+                images.write_png(self._directory / f"step_{step:07d}.png", grid)
+                self._board.image(step, grid)
+
+
+class Save(keras.callbacks.Callback):
+    """Saves the state at each `checkpoint_every`-th and the last step, and where the run is told to stop."""
+
+    def __init__(self, checkpoints: Checkpoints, journal: Journal | None, config: Mapping):
+        super().__init__()
+        self._checkpoints, self._journal, self._config = checkpoints, journal, config
+
+    def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
+        step = _step(self.model)
+        if _due(step, "checkpoint_every", self._config) or self.model.stop_training:
+            if name := self._checkpoints.not_finite():  # its loss would be seen only in the next step
+                raise _diverged(f"the variable {name}", step, self._checkpoints)
+            if self._journal:
+                self._journal.sync()  # a checkpoint stands for all lines up to its step
+            self._checkpoints.save(step)
+
+
+class Progress(keras.callbacks.Callback):
+    """One line, rewritten, on a terminal; otherwise a plain line every ten seconds."""
+
+    def __init__(self, config: Mapping):
+        super().__init__()
+        self._config = config
+        self._since: tuple[float, int] | None = None  # the end of the first call, which traces
+        self._shown = -1e9
+
+    def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
+        step, now, terminal = _step(self.model), time.monotonic(), sys.stdout.isatty()
+        self._since = self._since or (now, step)
+        last = step >= self._config["steps"] or self.model.stop_training
+        if last or now - self._shown >= (0.2 if terminal else 10):
+            self._shown = now
+            losses = [f"{name} {_number(logs[name]):.4g}" for name in self.model.term_names if name in logs]
+            _show("  ".join([self._where(step, now), *losses]), terminal, last)
+
+    def _where(self, step: int, now: float) -> str:
+        steps, (start, first) = self._config["steps"], self._since
+        text = f"step {step}/{steps}"
+        if step == first:
+            return text
+        seconds = (now - start) / (step - first)
+        left = time.strftime("%H:%M:%S", time.gmtime(seconds * (steps - step) % 86400))
+        days = int(seconds * (steps - step) // 86400)
+        return f"{text}  {self._config['batch_size'] / seconds:.0f} images/s  {f'{days}d ' * (days > 0)}{left} left"
+
+
+def _show(line: str, terminal: bool, last: bool) -> None:
+    if terminal:
+        line = "\r" + line[: shutil.get_terminal_size().columns - 1] + "\x1b[K"
+    with contextlib.suppress(OSError):  # a run outlives its terminal
+        print(line, end="" if terminal and not last else "\n", flush=True)
+
+
+def _diverged(what: str, step: int, checkpoints: Checkpoints) -> Failure:
+    return Failure(
+        f"Step {step}: {what} is not finite; stopped, nothing saved since. Last good checkpoint: "
+        f"{checkpoints.latest() or 'none yet'}. Use a lower learning rate or --precision=float32, in another --run_dir."
+    )
+
+
+def _due(step: int, every: str, config: Mapping) -> bool:
+    return step % config[every] == 0 or step >= config["steps"]
+
+
+def _number(value: object) -> float:
+    """A log value, [] or [1], as a float."""
+    return float(np.reshape(value, -1)[0])
+
+
+def _step(trainer: keras.Model) -> int:
+    return int(trainer.step.numpy())

@@ -1,0 +1,191 @@
+"""The whole state of a run on disk: every variable under its own flat name, in TensorFlow's tensor bundle format.
+
+`directory/0001000/` holds the state after step 1000: `state.index`, `state.data-*` and `state.sha256` of the index.
+TensorFlow keeps a CRC of each tensor and checks it on reading; it does not check the whole of its index, so we do.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from tfdfm.errors import Failure
+
+_NAME = re.compile(r"(\d{7,})(\.old)?")
+_TEMPORARY = ".writing"  # one name: what a killed writer left is found and removed
+
+
+@contextmanager
+def writing(path: str | os.PathLike) -> Iterator[None]:
+    """Turns what the disk refuses into one line that names `path` and the cause."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        cause = getattr(error, "strerror", None) or error.message.splitlines()[0].split("; ")[-1].split(" [Op:")[0]
+        raise Failure(
+            f"Cannot write {path}: {cause}. Free space or choose another --run_dir; "
+            "the same command goes on from the last checkpoint."
+        ) from error
+
+
+class Checkpoints:
+    """Saves and restores `variables` (name -> TensorFlow, distributed or Keras variable) below `directory`.
+
+    Keeps the newest `keep`. With several workers all of them call `save` and `restore` alike (reading a variable may
+    need them all); only the `chief` writes.
+    """
+
+    def __init__(self, directory: str | os.PathLike, variables: Mapping, keep: int = 2, chief: bool = True):
+        self.directory = Path(directory)
+        self._variables = {
+            name: variable.value if isinstance(variable, keras.Variable) else variable
+            for name, variable in sorted(variables.items())
+        }
+        self._keep, self._chief = keep, chief
+        self._damaged: set[Path] = set()
+
+    def save(self, step: int) -> Path:
+        """Writes the state after `step`, whole or not at all, then removes what is older than the newest `keep`.
+
+        Raises:
+          Failure: the disk is full or read-only; the earlier checkpoints are as they were.
+        """
+        path = self.directory / f"{step:07d}"
+        values = self._read()
+        if self._chief:
+            with writing(self.directory):
+                try:
+                    self._write(path, values)
+                finally:
+                    shutil.rmtree(self.directory / _TEMPORARY, ignore_errors=True)
+            self._damaged.discard(path)
+            self._prune()
+        return path
+
+    def restore(self) -> int | None:
+        """Sets all variables to the newest good checkpoint; its step, or None where there is none at all.
+
+        Raises:
+          Failure: none is good, or the newest good one holds other names, shapes or types.
+        """
+        found = self._found()
+        for path in found:
+            values = self._load(path)
+            if values is None:
+                self._damaged.add(path)
+                continue
+            for variable in self._variables.values():
+                variable.assign(values.pop(0))  # one by one: the old value goes as the new one comes
+            return int(_NAME.fullmatch(path.name)[1])
+        if found:
+            raise Failure(
+                f"No good checkpoint in {self.directory}: {', '.join(path.name for path in found)} are damaged. "
+                "Put back a copy, or remove them to start from the beginning."
+            )
+        return None
+
+    def latest(self) -> Path | None:
+        """The newest checkpoint not known to be damaged."""
+        return next((path for path in self._found() if path not in self._damaged), None)
+
+    def not_finite(self) -> str | None:
+        """The name of a variable that holds a NaN or an infinity."""
+        for name, value in zip(self._variables, self._read(), strict=True):
+            if value.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(value)):
+                return name
+        return None
+
+    def _found(self) -> list[Path]:
+        """Complete checkpoints, newest first."""
+        try:
+            paths = [path for path in self.directory.iterdir() if _NAME.fullmatch(path.name)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(paths, key=lambda path: (-int(path.name.removesuffix(".old")), path.name))
+
+    def _read(self) -> list[tf.Tensor]:
+        return [variable.read_value() for variable in self._variables.values()]
+
+    def _write(self, path: Path, values: list[tf.Tensor]) -> None:
+        temporary = self.directory / _TEMPORARY
+        if temporary.exists():
+            shutil.rmtree(temporary)
+        temporary.mkdir(parents=True)
+        names = list(self._variables)
+        with tf.device("CPU:0"):
+            tf.raw_ops.SaveV2(
+                prefix=str(temporary / "state"), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
+            )
+        (temporary / "state.sha256").write_text(_index_digest(temporary))
+        for file in [*temporary.iterdir(), temporary]:
+            _fsync(file)
+        if path.exists():
+            path.replace(path.with_name(path.name + ".old"))  # still found by `restore` if we are killed here
+        temporary.replace(path)
+        _fsync(self.directory)
+
+    def _prune(self) -> None:
+        good = [path for path in self._found() if path not in self._damaged and path.suffix != ".old"]
+        for path in set(self._found()) - set(good[: self._keep]):
+            doomed = self.directory / _TEMPORARY  # moved first: half a checkpoint never bears a good name
+            with writing(self.directory):
+                path.replace(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+
+    def _load(self, path: Path) -> list[tf.Tensor] | None:
+        """All values in the order of `_variables`; None, and a line in the log, where any byte is not as written."""
+        try:
+            if (path / "state.sha256").read_text() != _index_digest(path):
+                raise ValueError("state.index does not match state.sha256")
+            self._check_names(path, tf.train.load_checkpoint(str(path / "state")))
+            with tf.device("CPU:0"):
+                return tf.raw_ops.RestoreV2(
+                    prefix=str(path / "state"),
+                    tensor_names=list(self._variables),
+                    shape_and_slices=[""] * len(self._variables),
+                    dtypes=[variable.dtype for variable in self._variables.values()],
+                )
+        except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
+            cause = str(error).splitlines()[0]
+            logging.warning("Checkpoint %s is damaged (%s): using the one before.", path, cause)
+            return None
+
+    def _check_names(self, path: Path, bundle: object) -> None:
+        types = bundle.get_variable_to_dtype_map()
+        saved = {name: (shape, types[name]) for name, shape in bundle.get_variable_to_shape_map().items()}
+        ours = {name: (variable.shape.as_list(), variable.dtype) for name, variable in self._variables.items()}
+        problems = {
+            "not in it": ours.keys() - saved.keys(),
+            "unknown": saved.keys() - ours.keys(),
+            "of another shape or type": {name for name in ours.keys() & saved.keys() if ours[name] != saved[name]},
+        }
+        if any(problems.values()):
+            raise Failure(
+                f"Checkpoint {path} is of another model: "
+                + "; ".join(f"{len(names)} {what} ({_few(names)})" for what, names in problems.items() if names)
+                + ". Use another --run_dir, or the code and config that wrote it."
+            )
+
+
+def _few(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _index_digest(path: Path) -> str:
+    """One line that `sha256sum -c` understands."""
+    return hashlib.sha256((path / "state.index").read_bytes()).hexdigest() + "  state.index\n"
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

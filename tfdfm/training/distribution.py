@@ -1,0 +1,72 @@
+"""TensorFlow's own strategies by name, and when XLA is used."""
+
+import json
+import os
+
+import tensorflow as tf
+from absl import logging
+
+from tfdfm.errors import UsageError
+
+
+def strategy(choice: str) -> tf.distribute.Strategy:
+    """"auto" is multi_worker where TF_CONFIG names a cluster, mirrored where there are several GPUs, else none.
+
+    "mirrored" takes all GPUs, or where there are none all logical CPUs.
+    """
+    gpus, cpus = (tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
+    if choice == "auto":
+        clustered = "cluster" in json.loads(os.environ.get("TF_CONFIG") or "{}")
+        choice = "multi_worker" if clustered else "mirrored" if len(gpus) > 1 else "none"
+    if choice == "mirrored":
+        cross = None if gpus else tf.distribute.ReductionToOneDevice()  # several steps a call hang on CPUs otherwise
+        return tf.distribute.MirroredStrategy([d.name for d in gpus or cpus], cross_device_ops=cross)
+    if choice == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if choice == "tpu":
+        return _tpu()
+    return tf.distribute.get_strategy()
+
+
+def _tpu() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+    except (ValueError, tf.errors.OpError) as error:
+        line = str(error).splitlines()[0]
+        raise UsageError(f"Expected a TPU for --distribution=tpu, found none ({line}). Use --distribution=auto.") from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def use_xla(choice: str, strategy: tf.distribute.Strategy, batch_norm: str) -> bool:
+    """Whether the trainer compiles its gradients. "auto": on GPUs; a TPU compiles the whole step by itself; a CPU's plain graph with
+    oneDNN is several times faster than XLA's.
+
+    Raises:
+        UsageError: "on" with synchronised batch norm, whose exchange between replicas XLA cannot compile here.
+    """
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return False
+    if batch_norm != "synchronised":
+        return choice == "on" or (choice == "auto" and bool(tf.config.list_logical_devices("GPU")))
+    if choice == "on":
+        raise UsageError("--jit=on cannot compile batch_norm=synchronised: use --jit=off or --config.batch_norm=local.")
+    if choice == "auto":
+        logging.info("batch_norm=synchronised cannot be compiled by XLA: running the plain graph.")
+    return False
+
+
+def check(strategy: tf.distribute.Strategy, batch_size: int, steps_per_execution: int):
+    """Raises UsageError for what the strategy cannot do."""
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise UsageError(f"Expected batch_size to be a multiple of the {replicas} replicas, given {batch_size}.")
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and steps_per_execution > 1:
+        raise UsageError(f"Expected steps_per_execution to be 1 with several workers, given {steps_per_execution}.")
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes."""
+    resolver = strategy.cluster_resolver
+    if not resolver or not resolver.task_type:
+        return True
+    return resolver.task_type == "chief" or (resolver.task_type == "worker" and resolver.task_id == 0)

@@ -1,0 +1,117 @@
+"""One move: every player's gradient with all networks fixed. Pure: reads weights, changes nothing, so XLA can compile it."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfdfm.networks.layers import BatchStatistics
+from tfdfm.objectives.base import Objective, Play
+from tfdfm.random import Random
+
+
+class Player(NamedTuple):
+    name: str
+    owns: tuple[str, ...]  # networks
+    optimizer: keras.optimizers.Optimizer
+
+
+class Settings(NamedTuple):
+    """What a move is, beside networks and objectives: a recipe's keys of the same names."""
+
+    batch_size: int  # over all replicas
+    latent_size: int
+    prior: str  # "uniform" in [-1, 1) or "normal"
+    seed: int
+    flip: bool = False
+    batch_norm: str = "local"  # statistics of each replica's batch, "synchronised": of the global one, "frozen": population's
+    ema_decay: float = 0.0  # of the generator's average; 0: none is kept
+    log_every: int = 100  # steps between the gradient norms of the generator's terms
+
+
+class Move(NamedTuple):
+    """One replica's share: summed over replicas, gradients and scalars are those of the global batch."""
+
+    gradients: dict[str, list[tf.Tensor]]  # by player, for its own weights
+    scalars: dict[str, tf.Tensor]  # losses and diagnostics
+    statistics: list[tf.Tensor]  # of the batch, for `Game.populations`
+
+
+class Game:
+    """Networks, objectives and players together: a function from (batch, step, position) to a `Move`."""
+
+    def __init__(self, networks: dict, objectives: dict[str, Objective], players: list[Player], settings: Settings):
+        self.networks, self.objectives, self.players, self.settings = networks, objectives, players, settings
+        self.populations: list[keras.Variable] = []  # of the statistics, in the order of the last trace
+
+    def weights(self, player: Player) -> list[keras.Variable]:
+        return [w for name in player.owns for w in self.networks[name].trainable_variables]
+
+    def move(self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor) -> Move:
+        """Args: batch of this replica, int64 finished steps, int64 place of its first example in the global batch."""
+        with tf.GradientTape(persistent=True) as tape:
+            play = self._play(batch, step, position)
+            losses = {player.name: self._losses(player, play) for player in self.players}
+            shares = {name: {term: self._share(value) for term, value in of.items()} for name, of in losses.items()}
+            totals = {name: tf.add_n(list(of.values())) for name, of in shares.items()}
+        gradients = {p.name: tape.gradient(totals[p.name], _values(self.weights(p))) for p in self.players}
+        scalars = {f"{name}/{term}": value for name, of in shares.items() for term, value in of.items()}
+        scalars |= self._diagnostics(play, losses) | self._gradient_norms(tape, shares["generator"], step)
+        recorded = play.kept.recorded if play.kept else []
+        self.populations = [variable for variable, _ in recorded]
+        return Move(gradients, scalars, [value for _, value in recorded])
+
+    def _play(self, batch, step, position) -> Play:
+        s = self.settings
+        synchronised = s.batch_norm == "synchronised"
+        kept, dropped = (None, None) if s.batch_norm == "frozen" else (BatchStatistics(synchronised) for _ in range(2))
+        return Play(
+            self.networks,
+            batch["images"],
+            batch.get("labels"),
+            random=Random(s.seed, step, position),
+            latent=(s.latent_size, s.prior),
+            step=step,
+            flip=s.flip,
+            kept=kept,
+            dropped=dropped,
+        )
+
+    def _losses(self, player: Player, play: Play) -> dict[str, tf.Tensor]:
+        losses = {}
+        for objective in self.objectives.values():
+            losses |= getattr(objective, f"{player.name}_loss", lambda _: {})(play)
+        return losses
+
+    def _share(self, value: tf.Tensor) -> tf.Tensor:
+        """[B] over the global batch, a scalar over replicas; Keras optimisers sum gradients over replicas."""
+        if value.shape.rank:
+            return tf.reduce_sum(value) / self.settings.batch_size
+        return value / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def _diagnostics(self, play: Play, losses) -> dict[str, tf.Tensor]:
+        found = {}
+        for objective in self.objectives.values():
+            found |= {name: self._share(value) for name, value in objective.diagnostics(play, losses).items()}
+        return found
+
+    def _gradient_norms(self, tape, shares: dict[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Of each term of the generator, at logging steps only (else 0): the mean over replicas of their own gradients' norms.
+
+        Left out with synchronised batch norm, whose gradient talks to the other replicas and cannot stand in a branch.
+        """
+        if self.settings.batch_norm == "synchronised":
+            return {}
+        weights = _values(next(self.weights(p) for p in self.players if p.name == "generator"))
+        names = [f"generator/gradient_norm_{term}" for term in shares]
+        due = (step + 1) % self.settings.log_every == 0
+        norms = tf.cond(
+            due | (step == 0),
+            lambda: [tf.linalg.global_norm(tape.gradient(share, weights)) for share in shares.values()],
+            lambda: [tf.zeros([])] * len(shares),
+        )
+        return dict(zip(names, norms))
+
+
+def _values(variables: list[keras.Variable]) -> list[tf.Variable]:
+    return [variable.value for variable in variables]

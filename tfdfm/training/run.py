@@ -1,0 +1,142 @@
+"""A run: a recipe, a directory, and the training that starts or resumes in it."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from absl import logging
+from ml_collections import ConfigDict
+
+from tfdfm import config as recipes
+from tfdfm import data
+from tfdfm.errors import UsageError
+from tfdfm.training import build, distribution
+from tfdfm.training.callbacks import Signals, callbacks
+from tfdfm.training.checkpoints import Checkpoints, writing
+from tfdfm.training.trainer import Trainer
+
+
+def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict, data.Description]:
+    """The checked recipe with the data set's own image size filled in, and what is known of the data before it is read."""
+    config = recipes.check(config)
+    found = data.describe(config.dataset, config.image_size or None, data_dir)
+    if config.conditional and not found.num_classes:
+        raise UsageError(f"conditional=True needs labels, and {config.dataset} has none. Set --config.conditional=False.")
+    config.image_size = found.image_size
+    return config, found
+
+
+def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> signal.Signals | None:
+    """Trains until `config.steps`, from the last good checkpoint of `run_dir` if there is one.
+
+    Returns:
+        The signal that stopped it, after its state was saved; None if it came to its end.
+    Raises:
+        UsageError: a recipe that cannot run, or another one than the run's.
+        Failure: data that cannot be had, a disk that cannot be written, damage, a loss that is not finite.
+    """
+    config, found = resolve(config, data_dir)
+    strategy = distribution.strategy(config.distribution)
+    distribution.check(strategy, config.batch_size, config.steps_per_execution)
+    images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
+    chief = distribution.is_chief(strategy)
+    record(run_dir, config, images, write=chief)
+    trainer = build_trainer(config, found, strategy)
+    checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
+    first = checkpoints.restore() or 0
+    if first >= config.steps:
+        logging.info("Already at step %d of %d: a larger --steps goes on from there.", first, config.steps)
+        return None
+    with Signals() as signals:
+        calls = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first)
+        steps = config.steps - first
+        trainer.fit(_batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False)
+    return signals.received
+
+
+def build_trainer(config: ConfigDict, found: data.Description, strategy: tf.distribute.Strategy) -> Trainer:
+    """The trainer of a resolved recipe, its variables made by the strategy."""
+    jit = distribution.use_xla(config.jit, strategy, config.batch_norm)
+    with strategy.scope():
+        return build.trainer(config, found.channels, found.num_classes if config.conditional else 0, jit=jit)
+
+
+def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
+    """Resolves, builds and traces one step on zeros, without data. {network: number of weights}."""
+    config, found = resolve(config, data_dir)
+    strategy = distribution.strategy(config.distribution)
+    distribution.check(strategy, config.batch_size, config.steps_per_execution)
+    trainer = build_trainer(config, found, strategy)
+    size, share = config.image_size, config.batch_size // strategy.num_replicas_in_sync
+    batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
+    batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
+
+    @tf.function(autograph=False)
+    def step(batch):
+        return strategy.run(trainer.train_step, (batch,))
+
+    step.get_concrete_function(batch)
+    return {name: sum(w.shape.num_elements() for w in net.trainable_variables) for name, net in trainer.networks.items()}
+
+
+def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):
+    def of_worker(context: tf.distribute.InputContext):
+        local = context.num_replicas_in_sync // context.num_input_pipelines
+        start = context.input_pipeline_id * local
+        return data.batches(
+            images,
+            batch_size=config.batch_size,
+            first_step=first,
+            last_step=config.steps,
+            seed=config.seed,
+            replicas=context.num_replicas_in_sync,
+            local_replicas=range(start, start + local),
+        )
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def record(run_dir: Path, config: ConfigDict, images: data.Images, *, write: bool):
+    """Writes config.json, or holds the run's own against this recipe: only `steps` may grow.
+
+    Raises:
+        UsageError: lists the keys that changed.
+    """
+    path = run_dir / "config.json"
+    about = {
+        "source": images.source,
+        "count": len(images.pixels),
+        "channels": images.pixels.shape[-1],
+        "num_classes": len(images.class_names) or None,
+        "class_names": list(images.class_names),
+    }
+    if path.exists():
+        _compare(path, config, about)
+    if write:
+        with writing(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            partial = run_dir / f"config.json.{os.getpid()}"
+            partial.write_text(json.dumps(config.to_dict() | {"data": about}, indent=2) + "\n")
+            os.replace(partial, path)
+
+
+def _compare(path: Path, config: ConfigDict, about: dict):
+    old = recipes.check(recipes.read(path))
+    changed = recipes.differences(old, config)
+    if config.steps >= old.steps:
+        changed = [line for line in changed if not line.startswith("steps:")]
+    before = json.loads(path.read_text()).get("data")
+    changed += [f"data: {before} -> {about}"] if before != about else []
+    if changed:
+        raise UsageError(
+            f"{path.parent} holds a run with other settings, and only steps may grow: {'; '.join(changed)}."
+            " Pass another --run_dir, or the run's own settings."
+        )
+
+
+def forget():
+    """Frees what Keras keeps of a trainer, before the next one of this process."""
+    keras.utils.clear_session()
