@@ -1,6 +1,7 @@
 """The baseline of cifar10: the same networks without denoising feature matching.
 
-Expected: 5.34 +- 0.05 (ALI) and 4.36 +- 0.04 (improved GAN without labels) are the paper's other unsupervised scores.
+Expected: no score of this twin was published; the paper compares with ALI (5.34 +- 0.05) and improved GAN without
+labels (4.36 +- 0.04).
 Run: python -m tfdfm.train --config=cifar10_gan
 """
 

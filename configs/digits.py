@@ -1,8 +1,9 @@
-"""Handwritten digits at 16 x 16 (scikit-learn's bundled 1,797; no download).
+"""Handwritten digits at 16 x 16: scikit-learn's bundled 1,797 real ones, no download.
 
-Source: denoising feature matching (Warde-Farley & Bengio, ICLR 2017) on Radford et al.'s networks, narrow, with their Adam step of
-2e-4 instead of the paper's 1e-4 and a denoiser of 2 x 512, as wide as Phi is not (1,024). Recognisable, varied digits.
-Cost: about three minutes on two cores.
+Source: denoising feature matching (Warde-Farley & Bengio, ICLR 2017) on narrow networks of Radford et al.'s form,
+with their Adam step of 2e-4 in place of the paper's 1e-4. Phi has 4 x 4 x 64 = 1,024 features; the denoiser is as
+wide.
+Expected: recognisable, varied digits.
 Run: python -m tfdfm.train
 Try: --config.dfm.weight=0.3
 """

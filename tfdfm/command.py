@@ -1,12 +1,17 @@
 """How every command starts and ends: one line for a mistake, exit code 2 for usage and 1 for failure."""
 
 import os
+import re
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from absl import flags, logging
 
 from tfdfm.errors import Failure, UsageError
+
+_NOISE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]0000 |E0000 .*failed call to cuInit")
 
 
 def run(main: Callable[[flags.FlagValues], int | None], define: Callable[[flags.FlagValues], None], doc: str):
@@ -14,16 +19,41 @@ def run(main: Callable[[flags.FlagValues], int | None], define: Callable[[flags.
 
     `--config.KEY=VALUE` arguments are kept apart, as `values.overrides`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    flags.FLAGS.mark_as_parsed()  # absl's own flags, which its log would miss
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     logging.get_absl_handler().setFormatter(None)
     try:
-        sys.exit(main(parse(sys.argv, define, doc)) or 0)
+        values = parse(sys.argv, define, doc)
+        with _quiet():
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        sys.exit(main(values) or 0)
     except (UsageError, flags.Error) as error:
         sys.exit(_say(error, 2))
     except Failure as error:
         sys.exit(_say(error, 1))
+    except KeyboardInterrupt:
+        sys.exit(_say("Interrupted.", 130))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Takes out of stderr what TensorFlow's libraries say when they are loaded, whatever TF_CPP_MIN_LOG_LEVEL; all else is passed on."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
+            held.seek(0)
+            os.write(2, b"".join(line for line in held if not _NOISE.match(line)))
 
 
 def parse(argv: list[str], define: Callable[[flags.FlagValues], None], doc: str) -> flags.FlagValues:
@@ -43,6 +73,6 @@ def parse(argv: list[str], define: Callable[[flags.FlagValues], None], doc: str)
     return values
 
 
-def _say(error: Exception, code: int) -> int:
+def _say(error: Exception | str, code: int) -> int:
     print(f"tfdfm: {' '.join(str(error).split())}", file=sys.stderr)
     return code

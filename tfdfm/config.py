@@ -19,7 +19,15 @@ CHOICES = {
     "jit": ("auto", "on", "off"),
     "distribution": ("auto", "mirrored", "multi_worker", "tpu", "none"),
 }
-POSITIVE = ("latent_size", "batch_size", "steps", "steps_per_execution", "log_every", "sample_every", "checkpoint_every")
+POSITIVE = (
+    "latent_size",
+    "batch_size",
+    "steps",
+    "steps_per_execution",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+)
 
 
 def defaults() -> ConfigDict:
@@ -36,7 +44,7 @@ def defaults() -> ConfigDict:
             generator=dict(network="Radford", width=64),  # classes of tfdfm.networks.generators, ...
             discriminator=dict(network="Radford", width=32),
             denoiser=dict(network="FullyConnected", depth=10, width=2048),
-            batch_norm="local",  # statistics of each replica's batch; "synchronised": of the global one; "frozen": population's
+            batch_norm="local",  # statistics of each replica's batch, "synchronised": the global one's, "frozen"
             optimizer=dict(learning_rate=1e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8),  # Adam, for each player
             batch_size=64,  # over all replicas
             steps=100_000,
@@ -88,7 +96,9 @@ def select(name: str | None, dataset: str | None) -> tuple[str, ConfigDict]:
     config = recipe(chosen)
     label = Path(chosen).stem
     if dataset and dataset != config.dataset:
-        short = Path(dataset.removeprefix("folder:")).name if dataset.startswith("folder:") else dataset.replace("/", "_")
+        short = (
+            Path(dataset.removeprefix("folder:")).name if dataset.startswith("folder:") else dataset.replace("/", "_")
+        )
         label = short if chosen == FALLBACK else f"{label}-{short}"
         config.dataset = dataset
     return label, config
@@ -140,7 +150,8 @@ def check(config: ConfigDict) -> ConfigDict:
     for key in ("log_every", "sample_every", "checkpoint_every", "steps"):
         if config[key] % config.steps_per_execution:
             raise UsageError(
-                f"Expected {key} to be a multiple of steps_per_execution ({config.steps_per_execution}), given {config[key]}."
+                f"Expected {key} to be a multiple of steps_per_execution ({config.steps_per_execution}), "
+                f"given {config[key]}."
             )
     _check_terms(config)
     used = {key: value for key, value in config.items() if key not in objectives.names() or key in config.terms}
@@ -174,7 +185,9 @@ def read(path: Path) -> ConfigDict:
         key for key in _flat(base) if key.split(".")[0] in set(objectives.names()) - set(stored.get("terms", ()))
     }
     if wrong:
-        raise UsageError(f"{path} is damaged or of another version: these keys are missing or unknown: {sorted(wrong)}.")
+        raise UsageError(
+            f"{path} is damaged or of another version: these keys are missing or unknown: {sorted(wrong)}."
+        )
     base.update(stored)
     return base
 

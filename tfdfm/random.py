@@ -1,7 +1,8 @@
 """Random numbers that are a pure function of (seed, purpose, step, position in the global batch).
 
-Philox-4x32-10 integer bits are the same in graph, XLA and eager mode, on any device and for any number of replicas; floats are made
-of them here because TensorFlow's own stateless floats differ between XLA and graph mode. Nothing is hidden, nothing is kept.
+Philox-4x32-10 integer bits are the same in graph, XLA and eager mode, on any device and for any number of replicas;
+floats are made of them here because TensorFlow's own stateless floats differ between XLA and graph mode. Nothing is
+hidden, nothing is kept.
 """
 
 import hashlib

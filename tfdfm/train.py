@@ -6,6 +6,7 @@
 The same command again resumes the run. Recipes: configs/; a key of a recipe is set by --config.KEY=VALUE.
 """
 
+import copy
 from pathlib import Path
 
 from absl import flags, logging
@@ -16,7 +17,9 @@ SHORTHANDS = ("steps", "seed", "jit", "precision", "distribution")
 
 
 def define(values: flags.FlagValues):
-    flags.DEFINE_string("dataset", None, "data set; its recipe is taken if there is one (default: digits)", flag_values=values)
+    flags.DEFINE_string(
+        "dataset", None, "data set; its recipe is taken if there is one (default: digits)", flag_values=values
+    )
     flags.DEFINE_string("config", None, "recipe: a name, a .py or a run's config.json", flag_values=values)
     flags.DEFINE_string("run_dir", None, "default: runs/RECIPE-seedN", flag_values=values)
     flags.DEFINE_string("data_dir", None, "prepared tensorflow_datasets (default: TFDS_DATA_DIR)", flag_values=values)
@@ -39,27 +42,28 @@ def main(values: flags.FlagValues) -> int | None:
     given = dict(pair.partition("=")[::2] for pair in values.overrides)
     given |= {key: str(values[key].value) for key in SHORTHANDS if values[key].value is not None}
     config = recipes.override(config, given)
-    for seed in values.seeds or [str(config.seed)]:
-        config = recipes.override(config, {"seed": seed})
-        code = _run(config, Path(values.run_dir or f"runs/{label}-seed{seed}"), values)
-        if code:
-            return code
+    seeds = values.seeds or [str(config.seed)]
+    configs = [recipes.override(copy.deepcopy(config), {"seed": seed}) for seed in seeds]
+    for config in configs:
+        run_dir = Path(values.run_dir or f"runs/{label}-seed{config.seed}")
+        stopped = _run(config, run_dir, values)
+        if stopped and (stopped.step < config.steps or config is not configs[-1]):
+            print(f"Stopped by {stopped.signal.name} at step {stopped.step}; the same command goes on from there.")
+            return 128 + stopped.signal
     return 0
 
 
-def _run(config, run_dir: Path, values: flags.FlagValues) -> int:
+def _run(config, run_dir: Path, values: flags.FlagValues):
     from tfdfm.training import run
 
     if values.dry_run:
         for name, weights in run.dry_run(config, values.data_dir).items():
             print(f"{name:16}{weights:>14,} weights")
-        return 0
+        return None
     logging.info("Run directory: %s", run_dir)
-    received = run.train(config, run_dir, values.data_dir)
+    stopped = run.train(config, run_dir, values.data_dir)
     run.forget()
-    if received:
-        print(f"Stopped by {received.name}; the same command goes on from there.")
-    return 128 + received if received else 0
+    return stopped
 
 
 if __name__ == "__main__":

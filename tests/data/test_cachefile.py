@@ -105,7 +105,7 @@ def test_a_failed_preparation_leaves_nothing(tmp_path):
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
-    with pytest.raises(Failure, match="it needs .* GB and .* GB are free") as error:
+    with pytest.raises(Failure, match="it needs .* MB and .* MB are free") as error:
         cachefile.write(tmp_path / "x.tfdfm", "s", (10**9, 1000, 1000, 3), (), [])
     assert "XDG_CACHE_HOME" in _one_line(error)
 

@@ -34,7 +34,7 @@ CONFIG = {
 class Tiny(keras.Model):
     """What the callbacks see of a trainer; its one weight is a function of the steps done."""
 
-    term_names = ["generator/nonsaturating", "denoiser/dfm"]
+    term_names = loss_names = ["generator/nonsaturating", "denoiser/dfm"]
 
     def __init__(self, bad_step=-1, pause=0.0, bad_weight=10**9):
         super().__init__()
@@ -152,8 +152,8 @@ def test_progress_shows_rate_and_time_left(tmp_path, monkeypatch, terminal):
     train(tmp_path, Tiny(pause=0.05))
     text = screen.getvalue()
     shown = re.split("[\r\n]+", text.strip())
-    assert shown[0].startswith("step 2/20  generator/nonsaturating 1.84")
-    assert re.match(r"step 20/20  \d+ images/s  00:00:00 left  generator/nonsaturating [\d.]+  denoiser/dfm", shown[-1])
+    assert shown[0].startswith("step 2/20  G nonsaturating 1.8")
+    assert re.match(r"step 20/20  \d+ images/s  00:00:00 left  G nonsaturating [\d.]+  r dfm [\d.]+", shown[-1])
     assert text.endswith("\n") and (len(shown) > 3 if terminal else len(shown) == 2)
 
 

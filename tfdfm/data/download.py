@@ -1,8 +1,8 @@
 """`python download.py NAME DIR`: TFDS fetches and prepares NAME, in a process that gives up when nothing arrives.
 
 TFDS by itself retries for minutes. Life is a growing download or processor time spent (checksums, unpacking, writing);
-QUIET_FIRST seconds without any before the first sign of it, QUIET_LATER after, end the attempt. Stand-alone: run as a file.
-Says "progress ..." lines and, when it fails, one "error ..." line on its standard output.
+QUIET_FIRST seconds without either before the first byte has arrived, QUIET_LATER after, end the attempt. Run as a file;
+says "progress ..." lines and, when it fails, one "error ..." line on its standard output.
 """
 
 import os

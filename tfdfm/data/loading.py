@@ -72,6 +72,7 @@ def _from_tfds(name: str, image_size: int | None, data_dir: str | None, director
             return tfds_source.source(found, candidate, entry.split, labelled)
         tfds_source.layout(found, candidate)  # no images in it: said before anything is fetched
         if cached := cache.find(directory, name, image_size, [tfds_source.title(found, entry.split)]):
+            logging.info("%s is not prepared in %s: taken from the cache.", candidate, found.data_dir_root)
             return cached
     with cache.locked(directory, candidate):
         found = tfds_source.builder(candidate, data_dir)

@@ -29,7 +29,7 @@ def default_size(shorter_side: int) -> int:
 
 
 def fit(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """uint8 [h, w, c] -> [size, size, channels]: 28 is padded to 32, all else rescaled (antialiased) and centre-cropped.
+    """uint8 [h, w, c] -> [size, size, channels]: rescaled with antialiasing, centre-cropped; 28 is padded to 32.
 
     Gray becomes RGB where `channels` is 3; a fourth channel (alpha) is dropped.
     """

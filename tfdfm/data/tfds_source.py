@@ -5,7 +5,7 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -45,7 +45,7 @@ def _refusal(tfds: ModuleType, name: str, error: Exception) -> UsageError:
     """What is wrong with `name`: the data set, its configuration, or what TFDS says."""
     base, _, config = name.partition("/")
     known = tfds.list_builders(with_community_datasets=False)
-    if isinstance(error, tfds.core.DatasetNotFoundError):
+    if isinstance(error, tfds.core.DatasetNotFoundError) or not base.partition(":")[0].isidentifier():
         near = difflib.get_close_matches(name, known, n=3)
         message = nearest("data set", name, {*NAMED, "folder:DIR", *near})
         return UsageError(f"{message[:-1]}, and every image set of tensorflow_datasets.")
@@ -94,16 +94,26 @@ def prepare(found: Any, name: str) -> None:
         raise _cannot_be_had(found, name, "its files have to be fetched by hand")
     logging.info("Fetching and preparing %s in %s.", name, found.data_dir_root)
     command = [sys.executable, "-P", download.__file__, name, str(found.data_dir_root)]
-    why = "TFDS ended without a word"
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}, **quiet) as child:
-        for line in child.stdout:
-            kind, _, text = line.strip().partition(" ")
-            if kind == "progress":
-                logging.info("%s: %s.", name, text)
-            why = text if kind == "error" else why
+        try:
+            why = _follow(child.stdout, name)
+        except BaseException:  # told to stop: do not wait for hours
+            child.kill()
+            raise
     if child.returncode:
         raise _cannot_be_had(found, name, why)
+
+
+def _follow(lines: Iterable[str], name: str) -> str:
+    """Logs the downloader's progress; returns the reason that it gave for ending, if any."""
+    why = "TFDS ended without a word"
+    for line in lines:
+        kind, _, text = line.strip().partition(" ")
+        if kind == "progress":
+            logging.info("%s: %s.", name, text)
+        why = text if kind == "error" else why
+    return why
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

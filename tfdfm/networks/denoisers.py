@@ -26,15 +26,16 @@ class FullyConnected(Network):
     def call(self, features, statistics: BatchStatistics | None = None):
         """float [B, F] -> float32 [B, F]."""
         x = features
-        for dense, norm in zip(self.hidden, self.norms):
+        for dense, norm in zip(self.hidden, self.norms, strict=True):
             x = keras.ops.relu(norm(dense(x), statistics=statistics))
         return tf.cast(self.last(x), tf.float32)
 
 
 class Convolutional(Network):
-    """The convolutional denoiser that the paper tried and left ("our best results were obtained with ... fully-connected").
+    """The convolutional denoiser that the paper tried and left for the fully connected one (section 5).
 
-    Its form was not published: 3x3 convolutions over the feature maps here, all of one width, batch norm and ReLU in between.
+    Its form was not published: 3x3 convolutions over the feature maps here, all of one width, batch norm and ReLU in
+    between.
 
     Args:
         feature_shape: (height, width, maps) of Phi.
@@ -53,6 +54,6 @@ class Convolutional(Network):
     def call(self, features, statistics: BatchStatistics | None = None):
         """float [B, F] -> float32 [B, F]."""
         x = tf.reshape(features, [-1, *self.feature_shape])
-        for conv, norm in zip(self.hidden, self.norms):
+        for conv, norm in zip(self.hidden, self.norms, strict=True):
             x = keras.ops.relu(norm(conv(x), statistics=statistics))
         return tf.cast(tf.reshape(self.last(x), tf.shape(features)), tf.float32)

@@ -9,12 +9,12 @@ from tfdfm.networks.layers import BatchStatistics, Network, with_labels
 
 
 class Radford(Network):
-    """Radford et al.'s discriminator: its 32-pixel ImageNet form below 64 pixels, its 64-pixel form from there.
+    """Radford et al.'s discriminator: the 32-pixel ImageNet form below 64 pixels, else the 64-pixel one.
 
-    For 32 pixels and width n: convolutions 3x3: n, n stride 2, 2n, 2n stride 2, 4n, 4n stride 2, flattened to 4x4x4n features,
-    linear. For 64 pixels: 5x5 stride 2: n, 2n, 4n, 8n. Batch norm after all but the first, leaky ReLU of slope 0.2, no biases
-    anywhere. The last nonlinearity is a ReLU, not a leaky one, so that the features are the Phi of denoising feature matching
-    (section 5); the recipes without it keep the ReLU, to differ in nothing else.
+    For 32 pixels and width n: convolutions 3x3: n, n stride 2, 2n, 2n stride 2, 4n, 4n stride 2, flattened to 4x4x4n
+    features, linear. For 64 pixels: 5x5 stride 2: n, 2n, 4n, 8n. Batch norm after all but the first, leaky ReLU of
+    slope 0.2, no biases anywhere. The last nonlinearity is a ReLU, not a leaky one, so that the features are the Phi
+    of denoising feature matching (section 5); the recipes without it keep the ReLU, to differ in nothing else.
 
     Args:
         image_size: pixels a side.
@@ -39,10 +39,10 @@ class Radford(Network):
         self.head = self.dense(1)
 
     def call(self, images, labels=None, statistics: BatchStatistics | None = None) -> Critique:
-        """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B], features [B, F] after the ReLU, both float32."""
+        """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B] and features [B, F] after the ReLU."""
         one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
         x = self.convs[0](with_labels(images, one_hot))
-        for norm, conv in zip(self.norms, self.convs[1:]):
+        for norm, conv in zip(self.norms, self.convs[1:], strict=True):
             x = norm(conv(with_labels(tf.nn.leaky_relu(x, 0.2), one_hot)), statistics=statistics)
         features = tf.reshape(keras.ops.relu(x), [-1, self.num_features])  # [B, F]
         score = self.head(with_labels(features, one_hot))  # [B, 1]

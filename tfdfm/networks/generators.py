@@ -8,12 +8,12 @@ from tfdfm.networks.layers import BatchStatistics, Network, with_labels
 
 
 class Radford(Network):
-    """Radford et al.'s generator (DCGAN, ICLR 2016): its 32-pixel ImageNet form below 64 pixels, its 64-pixel form from there.
+    """Radford et al.'s generator (DCGAN, ICLR 2016): the 32-pixel ImageNet form below 64 pixels, else the 64-pixel one.
 
-    For 32 pixels and width n: linear to 4x4x4n, transposed convolutions 3x3: 4n stride 2, 2n, 2n stride 2, n, n stride 2, image.
-    For 64 pixels: linear to 4x4x8n, transposed convolutions 5x5 stride 2: 4n, 2n, n, image. Other sizes have more or fewer of
-    these stages (16: two, 96 and 128: four and five, no wider than 8n); 48 and 96 pixels start at 6x6. Batch norm and ReLU after
-    all but the last, tanh last, no biases anywhere.
+    For 32 pixels and width n: linear to 4x4x4n, transposed convolutions 3x3: 4n stride 2, 2n, 2n stride 2, n, n
+    stride 2, image. For 64 pixels: linear to 4x4x8n, transposed convolutions 5x5 stride 2: 4n, 2n, n, image. Other
+    sizes have more or fewer of these stages (16: two, 96 and 128: four and five, no wider than 8n); 48 and 96 pixels
+    start at 6x6. Batch norm and ReLU after all but the last, tanh last, no biases anywhere.
 
     Args:
         image_size: pixels a side.
@@ -43,6 +43,6 @@ class Radford(Network):
         one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
         x = self.project(with_labels(latents, one_hot))  # [B, base * base * n]
         x = tf.reshape(x, [-1, self.base, self.base, x.shape[-1] // self.base**2])
-        for norm, conv in zip(self.norms, [*self.convs, self.last]):
+        for norm, conv in zip(self.norms, [*self.convs, self.last], strict=True):
             x = conv(with_labels(keras.ops.relu(norm(x, statistics=statistics)), one_hot))
         return tf.tanh(tf.cast(x, tf.float32))

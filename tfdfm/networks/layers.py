@@ -9,8 +9,8 @@ from tfdfm import random
 class BatchStatistics:
     """Passed to a network's call: batch norm then uses the statistics of this very batch, and records them here.
 
-    Data and samples each get their own (paper, section 5). Whoever made it adds `recorded` to the population statistics after
-    the move, or drops it. A call without one uses the population statistics.
+    Data and samples each get their own (paper, section 5). Whoever made it adds `recorded` to the population
+    statistics after the move, or drops it. A call without one uses the population statistics.
 
     Args:
         synchronised: take the statistics over the batches of all replicas. Cannot be compiled by XLA.
@@ -25,10 +25,10 @@ class BatchStatistics:
 
 
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation over all axes but the last (Ioffe & Szegedy, 2015), in one fused op; statistics always float32.
+    """Batch normalisation over all axes but the last (Ioffe & Szegedy, 2015) in one fused op, statistics in float32.
 
-    Radford et al.'s code uses an epsilon of 1e-8 and no population statistics; 1e-5 is the least that cuDNN promises to take.
-    Population statistics are never updated here: see `BatchStatistics`.
+    Radford et al.'s code uses an epsilon of 1e-8 and no population statistics; 1e-5 is the least that cuDNN promises
+    to take. Population statistics are never updated here: see `BatchStatistics`.
     """
 
     momentum = 0.99
@@ -74,7 +74,7 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def _synchronised(self, x):
-        """Moments over the global batch: E[x] and E[(x - E[x])^2], the variance recorded unbiased as the fused op does."""
+        """Moments over the global batch; the variance is recorded unbiased, as the fused op does."""
         replicas = tf.distribute.get_replica_context()
         wide = tf.cast(x, tf.float32)
         mean = replicas.all_reduce("MEAN", tf.reduce_mean(wide, axis=[0, 1, 2]))
@@ -85,7 +85,7 @@ class BatchNorm(keras.layers.Layer):
 
 
 class Network(keras.Model):
-    """A subclassed model whose initial weights are a function of (seed, place of the layer), drawn as Radford et al. do.
+    """A subclassed model whose initial weights are Radford et al.'s, a function of (seed, place of the layer).
 
     Args:
         seed: of the initial weights.
@@ -118,7 +118,7 @@ class Network(keras.Model):
 
 
 def with_labels(x: tf.Tensor, one_hot: tf.Tensor | None) -> tf.Tensor:
-    """Labels concatenated to the features, as constant planes where they are maps (Radford et al.'s conditional MNIST)."""
+    """Labels concatenated to features, to maps as constant planes (Radford et al.'s conditional MNIST)."""
     if one_hot is None:
         return x
     one_hot = tf.cast(one_hot, x.dtype)  # [B, C]

@@ -13,8 +13,8 @@ def stages(image_size: int) -> tuple[int, int]:
     """
     if image_size not in SIZES:
         raise UsageError(
-            f"Expected image_size to be one of {', '.join(map(str, SIZES))}, which Radford's networks fit; given {image_size}."
-            " Set --config.image_size to one of them: images are rescaled and centre-cropped."
+            f"Expected image_size to be one of {', '.join(map(str, SIZES))}, given {image_size}: no network fits it. "
+            "Set --config.image_size to one of them: images are rescaled and centre-cropped."
         )
     base = 6 if image_size % 6 == 0 else 4
     return base, (image_size // base).bit_length() - 1
@@ -26,5 +26,5 @@ def widths(image_size: int, width: int) -> list[int]:
 
 
 def paired(image_size: int) -> bool:
-    """Whether the 32-pixel ImageNet networks are taken (3x3, each stride 2 beside a stride 1), or the 64-pixel ones (5x5, strided)."""
+    """Whether the 32-pixel form is taken (3x3, each stride 2 beside a stride 1), or the 64-pixel one (5x5, strided)."""
     return image_size < 64

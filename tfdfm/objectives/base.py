@@ -1,18 +1,35 @@
 """What every objective is, and what it sees of a move.
 
-Glossary: x data, z latents, G generator, D = d o Phi discriminator, Phi its features, r denoiser, B batch, F features.
+Glossary: x data, z latents, G generator, D = d o Phi discriminator, Phi its features, r denoiser, B batch, F
+features.
 """
 
-from functools import cached_property
-
 import tensorflow as tf
+
+
+class once:
+    """`functools.cached_property` without the lock that Python 3.11 holds over all instances: replicas are threads
+    that wait for each other (synchronised batch norm) within such a property."""
+
+    def __init__(self, function):
+        self._function, self.__doc__ = function, function.__doc__
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._function(instance)
+        return value
 
 
 class Play:
     """The tensors of one move of one replica, each made on first use inside the move's tape.
 
-    Data and samples are separate calls, each with its own batch statistics. `kept` are those that the population statistics
-    learn from (the generator's, and the data's in D and r), `dropped` those of samples in D and r. Both None: frozen batch norm.
+    Data and samples are separate calls, each with its own batch statistics. `kept` are those that the population
+    statistics learn from (the generator's, and the data's in D and r), `dropped` those of samples in D and r. Both None:
+    frozen batch norm.
 
     Args:
         networks: by name: "generator", "discriminator" and those that the objectives add.
@@ -28,7 +45,7 @@ class Play:
         self.kept, self.dropped = kept, dropped
         self._pixels, self._latent, self._flip = images, latent, flip
 
-    @cached_property
+    @once
     def images(self) -> tf.Tensor:
         images = tf.cast(self._pixels, tf.float32) / 127.5 - 1.0  # [B, H, W, C]
         if not self._flip:
@@ -36,20 +53,20 @@ class Play:
         heads = self.random.uniform("flip", [images.shape[0], 1, 1, 1]) < 0.5
         return tf.where(heads, images[:, :, ::-1], images)
 
-    @cached_property
+    @once
     def latents(self) -> tf.Tensor:
         return draw_latents(self.random, self.images.shape[0], *self._latent)  # [B, Z]
 
-    @cached_property
+    @once
     def generated(self) -> tf.Tensor:
         return self.networks["generator"](self.latents, labels=self.labels, statistics=self.kept)  # [B, H, W, C]
 
-    @cached_property
+    @once
     def real(self):
         """D's `Critique` of the data."""
         return self.networks["discriminator"](self.images, labels=self.labels, statistics=self.kept)
 
-    @cached_property
+    @once
     def fake(self):
         """D's `Critique` of the samples; a sample is shown with the label that it was made for."""
         return self.networks["discriminator"](self.generated, labels=self.labels, statistics=self.dropped)
@@ -65,9 +82,9 @@ def draw_latents(random, batch: int, width: int, prior: str) -> tf.Tensor:
 class Objective(tf.Module):
     """One term of a recipe. Its keyword arguments are the recipe's keys of that term, their defaults the paper's.
 
-    A subclass has a method `<player>_loss(play)` for each player that it concerns, returning {name: loss}. A loss of shape [B] is
-    averaged over the global batch; a scalar, for a term that couples the examples of a batch, over replicas. The trainer sums,
-    differentiates and steps; an objective never does. Variables that it holds are saved with the run.
+    A subclass has a method `<player>_loss(play)` for each player that it concerns, returning {name: loss}. A loss of
+    shape [B] is averaged over the global batch; a scalar, for a term that couples the examples of a batch, over
+    replicas. The trainer sums, differentiates and steps; an objective never does. Its variables are saved with the run.
     """
 
     needs: tuple[str, ...] = ()  # fields of Critique that must be there

@@ -8,8 +8,9 @@ from tfdfm.objectives.base import Objective, Play
 class DenoisingFeatureMatching(Objective):
     """A denoiser r learns the features Phi(x) of data; G is drawn to what r makes of the features of its samples.
 
-    Corruption C is isotropic Gaussian noise, added to the features of data only. r's output on samples is a constant: no gradient
-    flows through r. Phi is a constant to the denoiser. The weight is divided by the number of features (section 5).
+    Corruption C is isotropic Gaussian noise, added to the features of data only. r's output on samples is a constant:
+    no gradient flows through r. Phi is a constant to the denoiser. The weight is divided by the number of features
+    (section 5).
 
     Args:
         weight: lambda_denoise times the number of features (section 5: 0.03).
@@ -37,7 +38,7 @@ class DenoisingFeatureMatching(Objective):
         return {"dfm": scale * squared_norm(phi - target)}  # lambda || Phi(G(z)) - r(Phi(G(z))) ||^2          (eq. 4)
 
     def diagnostics(self, play: Play, losses):
-        """Whether sigma fits the features, and whether r does better than their mean (at 1 it drags samples into blur)."""
+        """Whether sigma fits the features, and r does better than their mean (at 1 it drags samples into blur)."""
         variance = tf.math.reduce_variance(play.real.features, axis=0)  # [F]
         error = tf.reduce_mean(losses["denoiser"]["dfm"])
         return {

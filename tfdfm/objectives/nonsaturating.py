@@ -1,4 +1,4 @@
-"""The non-saturating game (Goodfellow et al., 2014; dfm eq. 2), with one-sided label smoothing (Salimans et al., 2016)."""
+"""The non-saturating game (Goodfellow et al., 2014; dfm eq. 2), with one-sided label smoothing (Salimans et al.)."""
 
 from tfdfm.objectives.base import Play
 from tfdfm.objectives.minimax import Minimax, cross_entropy

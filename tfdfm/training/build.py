@@ -9,6 +9,7 @@ from tfdfm.errors import UsageError
 from tfdfm.networks import Network, denoisers, discriminators, generators
 from tfdfm.networks.critique import Critique
 from tfdfm.random import key
+from tfdfm.training import distribution
 from tfdfm.training.move import Game, Player, Settings
 from tfdfm.training.optimizers import FusedAdam
 from tfdfm.training.trainer import Trainer
@@ -47,7 +48,7 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
 def _network(module, config: ConfigDict, player: str, *args) -> Network:
     parameters = config[player].to_dict()
     kind = networks.find(module, parameters.pop("network"))
-    dtype = config.precision
+    dtype = distribution.precision(config.precision, convolutional=kind is not denoisers.FullyConnected)
     return kind(*args, **parameters, seed=key(config.seed, player), dtype=dtype, name=player)
 
 
@@ -64,4 +65,6 @@ def _check_needs(terms: dict[str, objectives.Objective], critique: Critique):
     for term, objective in terms.items():
         for field in objective.needs:
             if getattr(critique, field) is None:
-                raise UsageError(f"The term {term!r} needs the discriminator's {field}, which this discriminator does not give.")
+                raise UsageError(
+                    f"The term {term!r} needs the discriminator's {field}, which this discriminator does not give."
+                )

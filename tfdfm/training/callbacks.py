@@ -7,30 +7,31 @@ is a function of the step alone, so a resumed run writes what the run that was n
 import contextlib
 import os
 import shutil
-import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
+from absl import logging
 
 from tfdfm import images
 from tfdfm.errors import Failure
 from tfdfm.training.checkpoints import Checkpoints
 from tfdfm.training.journal import Board, Journal
+from tfdfm.training.signals import Signals
 
 _FLAGS = ("first_bad_step", "first_bad_term")  # in the logs, but no metrics
+_SATURATED = 5  # lines in a row
+_SYMBOLS = {"generator": "G", "discriminator": "D", "denoiser": "r"}
 
 
 def callbacks(
     run_dir: str | os.PathLike,
     config: Mapping,
     checkpoints: Checkpoints,
-    signals: "Signals",
+    signals: Signals,
     *,
     chief: bool,
     first_step: int,
@@ -67,63 +68,6 @@ class StopOnBadLoss(keras.callbacks.Callback):
             raise _diverged(f"the loss {term}", step, self._checkpoints)
 
 
-class Signals(keras.callbacks.Callback):
-    """Context manager and callback: SIGTERM and SIGINT end the run after the current call, a second one at once.
-
-    `received` is the signal or None. With several workers they agree on the stop: one signal is enough. The previous
-    handlers are back on leaving.
-    """
-
-    KINDS = (signal.SIGTERM, signal.SIGINT)
-
-    def __init__(self):
-        super().__init__()
-        self.received: signal.Signals | None = None
-
-    def __enter__(self) -> "Signals":
-        # Python runs its handlers between bytecodes, so not before a call of the compiled step returns; the byte that
-        # it writes to this pipe comes at once, and the thread that reads it sees the second signal.
-        reader, self._writer = os.pipe()
-        os.set_blocking(self._writer, False)
-        self._wakeup = signal.set_wakeup_fd(self._writer)
-        self._handlers = {kind: signal.signal(kind, self._receive) for kind in self.KINDS}
-        threading.Thread(target=_watch, args=(reader,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        for kind, handler in self._handlers.items():
-            signal.signal(kind, handler or signal.SIG_DFL)
-        signal.set_wakeup_fd(self._wakeup)
-        os.close(self._writer)  # ends the thread
-
-    def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
-        if self._anyone():
-            self.received = self.received or signal.SIGTERM
-            self.model.stop_training = True
-
-    def _receive(self, number: int, frame: object) -> None:
-        self.received = signal.Signals(number)
-
-    def _anyone(self) -> bool:
-        strategy = self.model.distribute_strategy
-        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            return self.received is not None
-        flag = tf.constant(float(self.received is not None))
-        return float(strategy.reduce("SUM", strategy.run(tf.identity, (flag,)), axis=None)) > 0
-
-
-def _watch(reader: int) -> None:
-    seen = set()
-    while numbers := os.read(reader, 64):
-        for number in set(Signals.KINDS) & set(numbers):
-            if number in seen or numbers.count(number) > 1:
-                os._exit(128 + number)
-            seen.add(number)
-            name = signal.Signals(number).name
-            os.write(2, f"\n{name}: saving and stopping after this call; once more ends at once\n".encode())
-    os.close(reader)
-
-
 class Metrics(keras.callbacks.Callback):
     """Writes the logs of the first, each `log_every`-th and the last step to metrics.jsonl and TensorBoard.
 
@@ -136,6 +80,7 @@ class Metrics(keras.callbacks.Callback):
         self._journal, self._board, self._config = journal, board, config
         self._first = first_step == 0
         self._since: tuple[float, int] | None = None
+        self._perfect = 0
 
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         step, now = _step(self.model), time.monotonic()
@@ -146,9 +91,20 @@ class Metrics(keras.callbacks.Callback):
             values |= {"images_seen": step * size, "images_per_second": rate}
             self._journal.write(step, values)
             self._board.scalars(step, values)
+            self._watch(step, values)
             self._since = None
         self._since = self._since or (now, step)
         self._first = False
+
+    def _watch(self, step: int, values: Mapping) -> None:
+        """A word, once, when D saturates: then it tells G little."""
+        accuracies = [values.get(f"discriminator/accuracy_{of}") or 0 for of in ("data", "samples")]
+        self._perfect = self._perfect + 1 if min(accuracies) >= 0.99 else 0
+        if self._perfect == _SATURATED:
+            logging.warning(
+                "Step %d: D saturates, right on 99 %% of data and samples at %d lines in a row.", step, _SATURATED
+            )
+            self._perfect = -(10**9)
 
 
 class Samples(keras.callbacks.Callback):
@@ -202,8 +158,7 @@ class Progress(keras.callbacks.Callback):
         last = step >= self._config["steps"] or self.model.stop_training
         if last or now - self._shown >= (0.2 if terminal else 10):
             self._shown = now
-            losses = [f"{name} {_number(logs[name]):.4g}" for name in self.model.term_names if name in logs]
-            _show("  ".join([self._where(step, now), *losses]), terminal, last)
+            _show(f"{self._where(step, now)}  {_losses(self.model.loss_names, logs)}", terminal, last)
 
     def _where(self, step: int, now: float) -> str:
         steps, (start, first) = self._config["steps"], self._since
@@ -214,6 +169,15 @@ class Progress(keras.callbacks.Callback):
         left = time.strftime("%H:%M:%S", time.gmtime(seconds * (steps - step) % 86400))
         days = int(seconds * (steps - step) // 86400)
         return f"{text}  {self._config['batch_size'] / seconds:.0f} images/s  {f'{days}d ' * (days > 0)}{left} left"
+
+
+def _losses(names: list[str], logs: Mapping) -> str:
+    """G nonsaturating 1.12 dfm 0.0152  D data 0.158 samples 0.428  r dfm 395"""
+    players = {}
+    for name in names:
+        player, term = name.split("/")
+        players.setdefault(_SYMBOLS.get(player, player), []).append(f"{term} {_number(logs[name]):.3g}")
+    return "  ".join(" ".join([player, *terms]) for player, terms in players.items())
 
 
 def _show(line: str, terminal: bool, last: bool) -> None:

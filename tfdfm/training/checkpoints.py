@@ -69,15 +69,17 @@ class Checkpoints:
             self._prune()
         return path
 
-    def restore(self) -> int | None:
+    def restore(self, *, part: bool = False) -> int | None:
         """Sets all variables to the newest good checkpoint; its step, or None where there is none at all.
+
+        `part`: these variables are only some of the saved ones.
 
         Raises:
           Failure: none is good, or the newest good one holds other names, shapes or types.
         """
         found = self._found()
         for path in found:
-            values = self._load(path)
+            values = self._load(path, part)
             if values is None:
                 self._damaged.add(path)
                 continue
@@ -139,12 +141,12 @@ class Checkpoints:
                 path.replace(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
 
-    def _load(self, path: Path) -> list[tf.Tensor] | None:
+    def _load(self, path: Path, part: bool) -> list[tf.Tensor] | None:
         """All values in the order of `_variables`; None, and a line in the log, where any byte is not as written."""
         try:
             if (path / "state.sha256").read_text() != _index_digest(path):
                 raise ValueError("state.index does not match state.sha256")
-            self._check_names(path, tf.train.load_checkpoint(str(path / "state")))
+            self._check_names(path, tf.train.load_checkpoint(str(path / "state")), part)
             with tf.device("CPU:0"):
                 return tf.raw_ops.RestoreV2(
                     prefix=str(path / "state"),
@@ -157,13 +159,13 @@ class Checkpoints:
             logging.warning("Checkpoint %s is damaged (%s): using the one before.", path, cause)
             return None
 
-    def _check_names(self, path: Path, bundle: object) -> None:
+    def _check_names(self, path: Path, bundle: object, part: bool) -> None:
         types = bundle.get_variable_to_dtype_map()
         saved = {name: (shape, types[name]) for name, shape in bundle.get_variable_to_shape_map().items()}
         ours = {name: (variable.shape.as_list(), variable.dtype) for name, variable in self._variables.items()}
         problems = {
             "not in it": ours.keys() - saved.keys(),
-            "unknown": saved.keys() - ours.keys(),
+            "unknown": set() if part else saved.keys() - ours.keys(),
             "of another shape or type": {name for name in ours.keys() & saved.keys() if ours[name] != saved[name]},
         }
         if any(problems.values()):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
@@ -10,7 +11,7 @@ from tfdfm.errors import UsageError
 
 
 def strategy(choice: str) -> tf.distribute.Strategy:
-    """"auto" is multi_worker where TF_CONFIG names a cluster, mirrored where there are several GPUs, else none.
+    """ "auto" is multi_worker where TF_CONFIG names a cluster, mirrored where there are several GPUs, else none.
 
     "mirrored" takes all GPUs, or where there are none all logical CPUs.
     """
@@ -33,13 +34,15 @@ def _tpu() -> tf.distribute.Strategy:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
     except (ValueError, tf.errors.OpError) as error:
         line = str(error).splitlines()[0]
-        raise UsageError(f"Expected a TPU for --distribution=tpu, found none ({line}). Use --distribution=auto.") from None
+        raise UsageError(
+            f"Expected a TPU for --distribution=tpu, found none ({line}). Use --distribution=auto."
+        ) from None
     return tf.distribute.TPUStrategy(resolver)
 
 
 def use_xla(choice: str, strategy: tf.distribute.Strategy, batch_norm: str) -> bool:
-    """Whether the trainer compiles its gradients. "auto": on GPUs; a TPU compiles the whole step by itself; a CPU's plain graph with
-    oneDNN is several times faster than XLA's.
+    """Whether the trainer compiles its gradients. "auto": on GPUs; a TPU compiles the whole step by itself; a CPU's
+    plain graph with oneDNN is several times faster than XLA's.
 
     Raises:
         UsageError: "on" with synchronised batch norm, whose exchange between replicas XLA cannot compile here.
@@ -53,6 +56,22 @@ def use_xla(choice: str, strategy: tf.distribute.Strategy, batch_norm: str) -> b
     if choice == "auto":
         logging.info("batch_norm=synchronised cannot be compiled by XLA: running the plain graph.")
     return False
+
+
+def precision(choice: str, *, convolutional: bool) -> str:
+    """The dtype policy of a network. mixed_bfloat16 leaves convolutions in float32 on a CPU without AMX: oneDNN's
+    bfloat16 gradients take twice as long there, and the whole step is slower than in float32 (tools/benchmark.py
+    measures it).
+    """
+    slow = not tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU") and not _has_amx()
+    return "float32" if convolutional and slow else choice
+
+
+def _has_amx() -> bool:
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
 
 
 def check(strategy: tf.distribute.Strategy, batch_size: int, steps_per_execution: int):

@@ -1,4 +1,4 @@
-"""One move: every player's gradient with all networks fixed. Pure: reads weights, changes nothing, so XLA can compile it."""
+"""One move: every player's gradient with all networks fixed. It changes nothing, so XLA can compile it."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,9 @@ class Settings(NamedTuple):
     prior: str  # "uniform" in [-1, 1) or "normal"
     seed: int
     flip: bool = False
-    batch_norm: str = "local"  # statistics of each replica's batch, "synchronised": of the global one, "frozen": population's
+    batch_norm: str = (
+        "local"  # statistics of each replica's batch, "synchronised": of the global one, "frozen": population's
+    )
     ema_decay: float = 0.0  # of the generator's average; 0: none is kept
     log_every: int = 100  # steps between the gradient norms of the generator's terms
 
@@ -43,6 +45,7 @@ class Game:
     def __init__(self, networks: dict, objectives: dict[str, Objective], players: list[Player], settings: Settings):
         self.networks, self.objectives, self.players, self.settings = networks, objectives, players, settings
         self.populations: list[keras.Variable] = []  # of the statistics, in the order of the last trace
+        self.loss_names: list[str] = []  # among the scalars of the last trace
 
     def weights(self, player: Player) -> list[keras.Variable]:
         return [w for name in player.owns for w in self.networks[name].trainable_variables]
@@ -56,6 +59,7 @@ class Game:
             totals = {name: tf.add_n(list(of.values())) for name, of in shares.items()}
         gradients = {p.name: tape.gradient(totals[p.name], _values(self.weights(p))) for p in self.players}
         scalars = {f"{name}/{term}": value for name, of in shares.items() for term, value in of.items()}
+        self.loss_names = list(scalars)
         scalars |= self._diagnostics(play, losses) | self._gradient_norms(tape, shares["generator"], step)
         recorded = play.kept.recorded if play.kept else []
         self.populations = [variable for variable, _ in recorded]
@@ -96,9 +100,11 @@ class Game:
         return found
 
     def _gradient_norms(self, tape, shares: dict[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Of each term of the generator, at logging steps only (else 0): the mean over replicas of their own gradients' norms.
+        """Of each term of the generator, at logging steps only (else 0): the mean over replicas of their own
+        gradients' norms.
 
-        Left out with synchronised batch norm, whose gradient talks to the other replicas and cannot stand in a branch.
+        Left out with synchronised batch norm, whose gradient talks to the other replicas and cannot stand in a
+        branch.
         """
         if self.settings.batch_norm == "synchronised":
             return {}
@@ -110,7 +116,7 @@ class Game:
             lambda: [tf.linalg.global_norm(tape.gradient(share, weights)) for share in shares.values()],
             lambda: [tf.zeros([])] * len(shares),
         )
-        return dict(zip(names, norms))
+        return dict(zip(names, norms, strict=True))
 
 
 def _values(variables: list[keras.Variable]) -> list[tf.Variable]:

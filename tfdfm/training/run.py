@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -14,26 +15,36 @@ from tfdfm import config as recipes
 from tfdfm import data
 from tfdfm.errors import UsageError
 from tfdfm.training import build, distribution
-from tfdfm.training.callbacks import Signals, callbacks
+from tfdfm.training.callbacks import callbacks
 from tfdfm.training.checkpoints import Checkpoints, writing
+from tfdfm.training.signals import Signals
 from tfdfm.training.trainer import Trainer
 
 
 def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict, data.Description]:
-    """The checked recipe with the data set's own image size filled in, and what is known of the data before it is read."""
+    """The checked recipe with its image size filled in, and what is known of the data before it is read."""
     config = recipes.check(config)
     found = data.describe(config.dataset, config.image_size or None, data_dir)
     if config.conditional and not found.num_classes:
-        raise UsageError(f"conditional=True needs labels, and {config.dataset} has none. Set --config.conditional=False.")
+        raise UsageError(
+            f"conditional=True needs labels, and {config.dataset} has none. Set --config.conditional=False."
+        )
     config.image_size = found.image_size
     return config, found
 
 
-def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> signal.Signals | None:
+class Stopped(NamedTuple):
+    """A run that was told to stop, its state saved."""
+
+    signal: signal.Signals
+    step: int
+
+
+def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Stopped | None:
     """Trains until `config.steps`, from the last good checkpoint of `run_dir` if there is one.
 
     Returns:
-        The signal that stopped it, after its state was saved; None if it came to its end.
+        What stopped it, be it in its last step; None if nothing did.
     Raises:
         UsageError: a recipe that cannot run, or another one than the run's.
         Failure: data that cannot be had, a disk that cannot be written, damage, a loss that is not finite.
@@ -50,11 +61,15 @@ def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> sig
     if first >= config.steps:
         logging.info("Already at step %d of %d: a larger --steps goes on from there.", first, config.steps)
         return None
+    if first:
+        logging.info("Going on from step %d of %d.", first, config.steps)
     with Signals() as signals:
         calls = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first)
         steps = config.steps - first
-        trainer.fit(_batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False)
-    return signals.received
+        trainer.fit(
+            _batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False
+        )
+    return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
 
 
 def build_trainer(config: ConfigDict, found: data.Description, strategy: tf.distribute.Strategy) -> Trainer:
@@ -79,7 +94,9 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
         return strategy.run(trainer.train_step, (batch,))
 
     step.get_concrete_function(batch)
-    return {name: sum(w.shape.num_elements() for w in net.trainable_variables) for name, net in trainer.networks.items()}
+    return {
+        name: sum(w.shape.num_elements() for w in net.trainable_variables) for name, net in trainer.networks.items()
+    }
 
 
 def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):

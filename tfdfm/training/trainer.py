@@ -1,5 +1,7 @@
 """The trainer: one joint update of all players (paper, section 5), driven by `keras.Model.fit`."""
 
+import re
+
 import keras
 import tensorflow as tf
 
@@ -14,9 +16,10 @@ SHOWN = 64  # samples of a grid
 class Trainer(keras.Model):
     """Generator, discriminator and what the objectives add to them, as players of one game.
 
-    "We calculate updates with respect to all losses with the parameters of all three networks fixed, and update all parameters
-    simultaneously": one forward pass of each network for each source under one tape, one gradient for each player with respect to
-    its own weights, then all updates. Random numbers, batches and their order are functions of (seed, step) alone.
+    "We calculate updates with respect to all losses with the parameters of all three networks fixed, and update all
+    parameters simultaneously": one forward pass of each network for each source under one tape, one gradient for each
+    player with respect to its own weights, then all updates. Random numbers, batches and their order are functions of
+    (seed, step) alone.
 
     Args:
         game: networks, objectives, players and settings.
@@ -37,8 +40,12 @@ class Trainer(keras.Model):
         self.built = True
 
     def call(self, latents, labels=None):
-        """latents [B, Z] (, labels int [B]) -> images [B, H, W, C] in [-1, 1], of the average if there is one, else of G."""
+        """latents [B, Z] (, labels int [B]) -> images [B, H, W, C] in [-1, 1], of the average if there is one."""
         return (self.average or self.networks["generator"])(latents, labels=labels)
+
+    @property
+    def loss_names(self) -> list[str]:
+        return self.game.loss_names
 
     def train_step(self, batch):
         """One joint update from {"images": uint8 [b, H, W, C] (, "labels": int32 [b])}, b the replica's share.
@@ -63,11 +70,11 @@ class Trainer(keras.Model):
     def _update(self, move):
         for player in self.game.players:
             player.optimizer.apply(move.gradients[player.name], self.game.weights(player))
-        for variable, value in zip(self.game.populations, move.statistics):
+        for variable, value in zip(self.game.populations, move.statistics, strict=True):
             variable.assign(variable.value + (value - variable.value) * (1.0 - BatchNorm.momentum))
         if self.average:
             decay = self.game.settings.ema_decay
-            for average, now in zip(self.average.variables, self.networks["generator"].variables):
+            for average, now in zip(self.average.variables, self.networks["generator"].variables, strict=True):
                 average.assign(average.value * decay + now.value * (1.0 - decay))
 
     def _watch(self, logs: dict[str, tf.Tensor]):
@@ -88,12 +95,8 @@ class Trainer(keras.Model):
         """The whole state of a run under flat names: networks, average, optimisers, objectives, the step."""
         holders = dict(self.networks) | ({"average": self.average} if self.average else {})
         holders |= {f"{player.name}_optimizer": player.optimizer for player in self.game.players} | self.game.objectives
-        named = {
-            f"{holder}/{index:03d}.{variable.name.split('/')[-1].split(':')[0]}": getattr(variable, "value", variable)
-            for holder, of in holders.items()
-            for index, variable in enumerate(of.variables)
-        }
-        return named | {"step": self.step.value}
+        named = [flat_names(holder, of.variables) for holder, of in holders.items()]
+        return {name: variable for group in named for name, variable in group.items()} | {"step": self.step.value}
 
     def fixed_samples(self) -> tf.Tensor:
         """[64, H, W, C] in [-1, 1]: always the same latents, and labels in turn where the generator takes them."""
@@ -116,4 +119,16 @@ class Trainer(keras.Model):
 
 def _sum_over_replicas(scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     total = tf.distribute.get_replica_context().all_reduce("SUM", tf.stack(list(scalars.values())))
-    return dict(zip(scalars, tf.unstack(total)))
+    return dict(zip(scalars, tf.unstack(total), strict=True))
+
+
+def flat_names(holder: str, variables) -> dict[str, tf.Variable]:
+    """{"<holder>/<place>.<name>": variable}, the same in every process, whatever Keras numbered its layers by then."""
+
+    def name(variable) -> str:
+        return re.sub(r"_\d+(?=_)", "", variable.name.split("/")[-1].split(":")[0])
+
+    return {
+        f"{holder}/{i:03d}.{name(variable)}": getattr(variable, "value", variable)
+        for i, variable in enumerate(variables)
+    }

@@ -1,0 +1,12 @@
+"""The baseline of mnist_conditional: the same networks without denoising feature matching.
+
+Run: python -m tfdfm.train --config=mnist_conditional_gan
+"""
+
+from tfdfm.config import recipe
+
+
+def get_config():
+    config = recipe("mnist_conditional")
+    config.terms = ("nonsaturating",)
+    return config

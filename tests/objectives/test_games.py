@@ -1,0 +1,105 @@
+"""The games of G against D, against values worked by hand, and how objectives are found."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdfm import objectives
+from tfdfm.errors import UsageError
+from tfdfm.networks.critique import Critique
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.dfm import DenoisingFeatureMatching
+from tfdfm.objectives.minimax import Minimax
+from tfdfm.objectives.nonsaturating import NonSaturating
+
+REAL, FAKE = np.array([0.0, np.log(3), -1.0]), np.array([0.0, -np.log(3), 2.0])
+PLAY = SimpleNamespace(
+    real=Critique(tf.constant(REAL, tf.float32)), fake=Critique(tf.constant(FAKE, tf.float32)), step=tf.constant(0)
+)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def check(losses, expected):
+    assert losses.keys() == expected.keys()
+    for name, value in losses.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-6)
+
+
+def test_minimax():
+    check(
+        Minimax().discriminator_loss(PLAY),
+        {"data": -np.log(sigmoid(REAL)), "samples": -np.log(1 - sigmoid(FAKE))},
+    )
+    losses = Minimax().generator_loss(PLAY)
+    check(losses, {"minimax": np.log(1 - sigmoid(FAKE))})
+    np.testing.assert_allclose(losses["minimax"][:2], [np.log(0.5), np.log(0.75)], rtol=1e-6)  # by hand
+
+
+def test_nonsaturating():
+    check(NonSaturating().generator_loss(PLAY), {"nonsaturating": -np.log(sigmoid(FAKE))})
+    np.testing.assert_allclose(NonSaturating().generator_loss(PLAY)["nonsaturating"][1], np.log(4), rtol=1e-6)
+    ours, original = NonSaturating().discriminator_loss(PLAY), Minimax().discriminator_loss(PLAY)
+    check(ours, {name: value.numpy() for name, value in original.items()})
+
+
+def test_smoothing_is_one_sided():
+    losses = NonSaturating(smoothing=0.1).discriminator_loss(PLAY)
+    p = sigmoid(REAL)
+    check(losses, {"data": -0.9 * np.log(p) - 0.1 * np.log(1 - p), "samples": -np.log(1 - sigmoid(FAKE))})
+
+
+def test_accuracies():
+    found = NonSaturating().diagnostics(PLAY, {})
+    assert float(found["discriminator/accuracy_data"]) == pytest.approx(1 / 3)
+    assert float(found["discriminator/accuracy_samples"]) == pytest.approx(1 / 3)
+
+
+def test_losses_stay_finite_far_out():
+    play = SimpleNamespace(real=Critique(tf.constant([-1e4])), fake=Critique(tf.constant([1e4])))
+    for game in (Minimax(), NonSaturating(smoothing=0.1)):
+        for losses in (game.discriminator_loss(play), game.generator_loss(play)):
+            assert all(np.isfinite(value).all() for value in losses.values())
+
+
+def test_terms_are_found_by_module_name():
+    assert {"minimax", "nonsaturating", "dfm"} <= set(objectives.names())
+    assert objectives.find("nonsaturating") is NonSaturating and objectives.find("minimax") is Minimax
+    assert objectives.find("dfm") is DenoisingFeatureMatching
+    assert objectives.parameters("dfm") == {"weight": 0.03, "sigma": 1.0, "anneal_steps": 0}
+    assert set(objectives.games()) >= {"minimax", "nonsaturating"} and "dfm" not in objectives.games()
+
+
+@pytest.mark.parametrize("term", ["nonsaturatng", "base", ""])
+def test_an_unknown_term_is_an_error_that_lists_the_known_and_the_nearest(term):
+    with pytest.raises(UsageError, match=r"Unknown term .*Known: .*dfm.*minimax.*nonsaturating") as error:
+        objectives.find(term)
+    assert ("Did you mean 'nonsaturating'" in str(error.value)) == (term == "nonsaturatng")
+
+
+@pytest.fixture
+def late(tmp_path, monkeypatch):
+    (tmp_path / "late.py").write_text(
+        "from tfdfm.objectives.minimax import Minimax\n"
+        "class Late(Minimax):\n"
+        "    def __init__(self, slope: float = 2.0):\n"
+        "        super().__init__()\n"
+    )
+    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(tmp_path)])
+    yield
+    sys.modules.pop("tfdfm.objectives.late", None)
+    vars(objectives).pop("late", None)
+
+
+def test_a_new_objective_is_one_file(late):
+    from tfdfm import config
+
+    assert issubclass(objectives.find("late"), Objective) and "late" in objectives.games()
+    assert config.defaults().late.slope == 2.0
+    changed = config.override(config.defaults(), {"terms": "late,dfm", "late.slope": "3"})
+    assert config.check(changed).late.slope == 3.0

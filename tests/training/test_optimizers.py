@@ -1,0 +1,21 @@
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdfm.training.optimizers import FusedAdam
+
+
+
+def test_fused_adam_is_keras_adam():
+    rng = np.random.default_rng(0)
+    gradients = [[rng.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5,))] for _ in range(4)]
+    ended = []
+    for kind in (FusedAdam, keras.optimizers.Adam):
+        weights = [keras.Variable(tf.ones(shape)) for shape in ((3, 4), (5,))]
+        adam = kind(learning_rate=1e-2, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+        adam.build(weights)
+        for of in gradients:
+            adam.apply([tf.constant(g) for g in of], weights)
+        ended.append([variable.numpy() for variable in [*weights, *adam.variables]])
+    for ours, expected in zip(*ended, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)

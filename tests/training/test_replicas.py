@@ -1,0 +1,140 @@
+"""Two replicas with half a batch each are one replica with all of it (issue 2, point 4)."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import toys
+
+from tfdfm.errors import UsageError
+from tfdfm.training import distribution
+
+COUPLED = ("gradient_norm", "feature_deviation", "unexplained_variance")  # over the examples of a replica: means over replicas
+
+
+@pytest.fixture(scope="module")
+def mirrored():
+    made = distribution.strategy("mirrored")
+    assert made.num_replicas_in_sync == 2
+    return made
+
+
+def warm(trainer):
+    """Population statistics away from their initial zeros and ones, the same for everyone."""
+    rng = np.random.default_rng(5)
+    for network in trainer.networks.values():
+        for norm in network.norms:
+            norm.mean.assign(rng.normal(0, 0.1, norm.mean.shape))
+            norm.variance.assign(rng.uniform(0.1, 0.5, norm.variance.shape))
+    return trainer
+
+
+def agree(ours, expected, tolerance=1e-5):
+    """Weights, gradients (Adam's first moments) and all else to a share of each tensor's largest number."""
+    assert ours.keys() == expected.keys()
+    for name, value in expected.items():
+        scale = np.abs(value).max()
+        np.testing.assert_allclose(ours[name], value, rtol=0, atol=tolerance * scale + 1e-9, err_msg=name)
+
+
+def same_logs(ours, expected):
+    assert ours.keys() == expected.keys()
+    for name, value in expected.items():
+        if not any(word in name for word in COUPLED):
+            assert ours[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
+
+
+FULL = dict(conditional=True, flip=True, ema_decay=0.9)
+
+
+@pytest.fixture(scope="module")
+def one_frozen():
+    """State and logs of two steps on one replica in eager mode, batch norm frozen."""
+    trainer = warm(toys.trainer(batch_norm="frozen", **FULL))
+    step = toys.stepper(trainer, graph=False)
+    logs = [step(toys.batch(number, labels=True)) for number in range(2)]
+    return toys.state(trainer), logs
+
+
+@pytest.mark.parametrize("mode", ["graph", "xla"])
+def test_graph_xla_and_eager_agree(one_frozen, mode):
+    trainer = warm(toys.trainer(jit=mode == "xla", batch_norm="frozen", **FULL))
+    step = toys.stepper(trainer)
+    for number, expected in enumerate(one_frozen[1]):
+        assert step(toys.batch(number, labels=True)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    agree(toys.state(trainer), one_frozen[0], 3e-5)
+
+
+@pytest.mark.parametrize("mode", ["graph", "xla"])
+def test_two_replicas_are_one_when_batch_norm_is_frozen(one_frozen, mirrored, mode):
+    trainer = warm(toys.trainer(mirrored, jit=mode == "xla", batch_norm="frozen", **FULL))
+    step = toys.replicated(trainer, mirrored)
+    for number, expected in enumerate(one_frozen[1]):
+        same_logs(step(toys.batch(number, labels=True)), expected)
+    agree(toys.state(trainer), one_frozen[0], 3e-5)
+
+
+def test_two_replicas_are_one_when_batch_norm_is_synchronised(mirrored):
+    one, two = (toys.trainer(where, batch_norm="synchronised", **FULL) for where in (None, mirrored))
+    batch = toys.batch(labels=True)
+    same_logs(toys.replicated(two, mirrored)(batch), toys.stepper(one, graph=False)(batch))
+    agree(toys.state(two), toys.state(one), 1e-5)
+
+
+class Half:
+    """The gradients of one half of the batch, on one replica with statistics of its own."""
+
+    def __init__(self, place):
+        self.trainer = toys.trainer()
+        size = toys.BATCH // 2
+        batch = {name: tf.constant(np.split(v, 2)[place]) for name, v in toys.batch().items()}
+        self.move = self.trainer.game.move(batch, tf.constant(0, tf.int64), tf.constant(place * size, tf.int64))
+
+
+@pytest.mark.parametrize("mode", ["graph", "xla"])
+def test_with_local_batch_norm_two_replicas_are_the_mean_over_their_halves(mirrored, mode):
+    halves = [Half(place) for place in range(2)]
+    trainer = toys.trainer(mirrored, jit=mode == "xla")
+    logs = toys.replicated(trainer, mirrored)(toys.batch())
+    for player in trainer.game.players:
+        gradients = [half.move.gradients[player.name] for half in halves]  # of shares: their sum is the mean over halves
+        for m, a, b in zip(player.optimizer._momentums, *gradients, strict=True):
+            expected = (a + b).numpy() / 2  # (1 - beta_1) g
+            np.testing.assert_allclose(m.numpy(), expected, rtol=0, atol=1e-5 * np.abs(expected).max() + 1e-9)
+    losses = [name for name in trainer.loss_names]
+    for name in losses:
+        assert logs[name] == pytest.approx(sum(float(half.move.scalars[name]) for half in halves), rel=1e-4)
+    for name in set(logs) - set(halves[0].move.scalars):
+        assert name.startswith("first_bad")
+    statistics = zip(halves[0].trainer.game.populations, trainer.game.populations, *(half.move.statistics for half in halves))
+    for initial, variable, a, b in statistics:
+        expected = 0.99 * initial.numpy() + 0.01 * (a + b).numpy() / 2
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_several_steps_a_call_are_the_same_steps(mirrored):
+    ends = []
+    for steps in (1, 2):
+        trainer = toys.trainer(mirrored, terms=("minimax",), steps_per_execution=steps, log_every=4, steps=4)
+        data = tf.data.Dataset.from_tensor_slices(
+            {"images": np.concatenate([toys.batch(number)["images"] for number in range(4)])}
+        ).batch(toys.BATCH, drop_remainder=True)
+        history = trainer.fit(mirrored.experimental_distribute_dataset(data), steps_per_epoch=4, verbose=0, shuffle=False)
+        ends.append((toys.state(trainer), history.history))
+    agree(ends[1][0], ends[0][0])
+    assert int(ends[1][0]["step"]) == 4
+    assert ends[1][1]["discriminator/data"] == pytest.approx(ends[0][1]["discriminator/data"], rel=1e-4)
+
+
+def test_xla_is_refused_where_batch_norm_is_synchronised_and_auto_falls_back():
+    one = distribution.strategy("none")
+    with pytest.raises(UsageError, match="--jit=on cannot compile batch_norm=synchronised"):
+        distribution.use_xla("on", one, "synchronised")
+    assert not distribution.use_xla("auto", one, "synchronised")
+    assert distribution.use_xla("on", one, "local") and not distribution.use_xla("off", one, "local")
+    assert not distribution.use_xla("auto", one, "frozen")  # no GPU here
+
+
+def test_a_batch_that_does_not_divide_is_an_error(mirrored):
+    with pytest.raises(UsageError, match="batch_size to be a multiple of the 2 replicas, given 7"):
+        distribution.check(mirrored, 7, 1)
+    distribution.check(mirrored, 8, 10)
