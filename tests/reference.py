@@ -18,11 +18,11 @@ def norm(x, gain, bias, record):
 
 
 def generator(w, z, record):
-    project, *kernels = (w[i] for i in (0, 1, 2, 3, 4))
+    project, *kernels = (w[i] for i in (0, 1, 2, 3, 12))
     x = tf.reshape(z @ project, [B, 4, 4, 8])
     sizes = [(8, 8, 2), (8, 4, 1), (16, 4, 2), (16, 1, 1)]
     for place, (kernel, (side, maps, stride)) in enumerate(zip(kernels, sizes)):
-        x = tf.nn.relu(norm(x, w[5 + 2 * place], w[6 + 2 * place], record))
+        x = tf.nn.relu(norm(x, w[4 + 2 * place], w[5 + 2 * place], record))
         x = tf.nn.conv2d_transpose(x, kernel, [B, side, side, maps], stride, "SAME")
     return tf.tanh(x)
 
@@ -32,15 +32,15 @@ def discriminator(w, x, record):
     x = tf.nn.conv2d(x, w[0], 1, "SAME")
     for place, stride in enumerate((2, 1, 2)):
         x = tf.nn.conv2d(tf.nn.leaky_relu(x, 0.2), w[1 + place], stride, "SAME")
-        x = norm(x, w[5 + 2 * place], w[6 + 2 * place], record)
+        x = norm(x, w[4 + 2 * place], w[5 + 2 * place], record)
     phi = tf.reshape(tf.nn.relu(x), [B, FEATURES])
-    return (phi @ w[4])[:, 0], phi
+    return (phi @ w[10])[:, 0], phi
 
 
 def denoiser(w, h, record):
     for place in range(2):
-        h = tf.nn.relu(norm(h @ w[place], w[4 + 2 * place], w[5 + 2 * place], record))
-    return h @ w[2] + w[3]
+        h = tf.nn.relu(norm(h @ w[place], w[2 + 2 * place], w[3 + 2 * place], record))
+    return h @ w[6] + w[7]
 
 
 def losses(weights, images, z, noise, weight=0.03, sigma=1.0):

@@ -40,7 +40,7 @@ def run(main: Callable[[flags.FlagValues], int | None], define: Callable[[flags.
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Takes out of stderr what TensorFlow's libraries say when they are loaded, whatever TF_CPP_MIN_LOG_LEVEL; all else is passed on."""
+    """Takes out of stderr what TensorFlow's libraries say when they are loaded; all else is passed on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     shown = os.dup(2)
@@ -62,6 +62,8 @@ def parse(argv: list[str], define: Callable[[flags.FlagValues], None], doc: str)
     define(values)
     flags.DEFINE_multi_string("overrides", [], "", flag_values=values)
     overrides = [arg.removeprefix("--config.") for arg in argv[1:] if arg.startswith("--config.")]
+    if wrong := [pair for pair in overrides if "=" not in pair]:
+        raise UsageError(f"Expected --config.KEY=VALUE, given --config.{wrong[0]}.")
     if {"--help", "-h"} & set(argv):
         values.__delattr__("overrides")
         print(doc, values.get_help(), sep="\n")

@@ -19,6 +19,7 @@ CHOICES = {
     "jit": ("auto", "on", "off"),
     "distribution": ("auto", "mirrored", "multi_worker", "tpu", "none"),
 }
+NETWORKS = ("generator", "discriminator", "denoiser")
 POSITIVE = (
     "latent_size",
     "batch_size",
@@ -142,9 +143,13 @@ def check(config: ConfigDict) -> ConfigDict:
     for key, allowed in CHOICES.items():
         if config[key] not in allowed:
             raise UsageError(nearest(key, config[key], allowed) + f" Set --config.{key}.")
-    for key in POSITIVE:
-        if config[key] < 1:
-            raise UsageError(f"Expected {key} to be at least 1, given {config[key]}. Set --config.{key}.")
+    flat = _flat(config)
+    sizes = [key for key, value in flat.items() if key.split(".")[0] in NETWORKS and type(value) is int]
+    for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), "seed": 0}.items():
+        if flat[key] < least:
+            raise UsageError(f"Expected {key} to be at least {least}, given {flat[key]}. Set --config.{key}.")
+    if not config.optimizer.learning_rate > 0:
+        raise UsageError(f"Expected optimizer.learning_rate to be positive, given {config.optimizer.learning_rate}.")
     if not 0 <= config.ema_decay < 1:
         raise UsageError(f"Expected ema_decay in [0, 1), 0 for none; given {config.ema_decay}. Set --config.ema_decay.")
     for key in ("log_every", "sample_every", "checkpoint_every", "steps"):

@@ -90,7 +90,7 @@ class Half:
         self.move = self.trainer.game.move(batch, tf.constant(0, tf.int64), tf.constant(place * size, tf.int64))
 
 
-@pytest.mark.parametrize("mode", ["graph", "xla"])
+@pytest.mark.parametrize("mode", ["graph", pytest.param("xla", marks=pytest.mark.slow)])
 def test_with_local_batch_norm_two_replicas_are_the_mean_over_their_halves(mirrored, mode):
     halves = [Half(place) for place in range(2)]
     trainer = toys.trainer(mirrored, jit=mode == "xla")
@@ -100,11 +100,8 @@ def test_with_local_batch_norm_two_replicas_are_the_mean_over_their_halves(mirro
         for m, a, b in zip(player.optimizer._momentums, *gradients, strict=True):
             expected = (a + b).numpy() / 2  # (1 - beta_1) g
             np.testing.assert_allclose(m.numpy(), expected, rtol=0, atol=1e-5 * np.abs(expected).max() + 1e-9)
-    losses = [name for name in trainer.loss_names]
-    for name in losses:
+    for name in halves[0].move.scalars:
         assert logs[name] == pytest.approx(sum(float(half.move.scalars[name]) for half in halves), rel=1e-4)
-    for name in set(logs) - set(halves[0].move.scalars):
-        assert name.startswith("first_bad")
     statistics = zip(halves[0].trainer.game.populations, trainer.game.populations, *(half.move.statistics for half in halves))
     for initial, variable, a, b in statistics:
         expected = 0.99 * initial.numpy() + 0.01 * (a + b).numpy() / 2
@@ -115,10 +112,10 @@ def test_several_steps_a_call_are_the_same_steps(mirrored):
     ends = []
     for steps in (1, 2):
         trainer = toys.trainer(mirrored, terms=("minimax",), steps_per_execution=steps, log_every=4, steps=4)
-        data = tf.data.Dataset.from_tensor_slices(
-            {"images": np.concatenate([toys.batch(number)["images"] for number in range(4)])}
-        ).batch(toys.BATCH, drop_remainder=True)
-        history = trainer.fit(mirrored.experimental_distribute_dataset(data), steps_per_epoch=4, verbose=0, shuffle=False)
+        images = np.concatenate([toys.batch(number)["images"] for number in range(4)])
+        data = tf.data.Dataset.from_tensor_slices({"images": images}).batch(toys.BATCH // 2, drop_remainder=True)
+        shares = mirrored.distribute_datasets_from_function(lambda _, data=data: data)
+        history = trainer.fit(shares, steps_per_epoch=4, verbose=0, shuffle=False)
         ends.append((toys.state(trainer), history.history))
     agree(ends[1][0], ends[0][0])
     assert int(ends[1][0]["step"]) == 4

@@ -33,7 +33,7 @@ out = sys.argv.pop()
 try:
     runpy.run_module("tfdfm.train", run_name="__main__")
 finally:
-    np.savez(out, **{name: variable.numpy() for name, variable in made[0].variables_by_name().items()})
+    made and np.savez(out, **{name: variable.numpy() for name, variable in made[0].variables_by_name().items()})
 """
 
 

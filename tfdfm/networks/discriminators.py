@@ -46,4 +46,4 @@ class Radford(Network):
             x = norm(conv(with_labels(tf.nn.leaky_relu(x, 0.2), one_hot)), statistics=statistics)
         features = tf.reshape(keras.ops.relu(x), [-1, self.num_features])  # [B, F]
         score = self.head(with_labels(features, one_hot))  # [B, 1]
-        return Critique(tf.cast(score[:, 0], tf.float32), tf.cast(features, tf.float32))
+        return Critique(tf.cast(tf.reshape(score, [-1]), tf.float32), tf.cast(features, tf.float32))

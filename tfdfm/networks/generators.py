@@ -13,7 +13,8 @@ class Radford(Network):
     For 32 pixels and width n: linear to 4x4x4n, transposed convolutions 3x3: 4n stride 2, 2n, 2n stride 2, n, n
     stride 2, image. For 64 pixels: linear to 4x4x8n, transposed convolutions 5x5 stride 2: 4n, 2n, n, image. Other
     sizes have more or fewer of these stages (16: two, 96 and 128: four and five, no wider than 8n); 48 and 96 pixels
-    start at 6x6. Batch norm and ReLU after all but the last, tanh last, no biases anywhere.
+    start at 6x6. Batch norm and ReLU after all but the last (of the linear layer's units, not its maps, as in their
+    code), tanh last, no biases anywhere.
 
     Args:
         image_size: pixels a side.
@@ -35,14 +36,17 @@ class Radford(Network):
             plan = [(n, 5, 2) for n in [*inner[1:], channels]]
         *hidden, last = plan
         self.convs = [self.transposed_conv(*step) for step in hidden]
-        self.norms = [self.norm() for _ in range(len(hidden) + 1)]
+        self.project_norm = self.norm()
+        self.norms = [self.norm() for _ in hidden]
         self.last = self.transposed_conv(*last)
 
     def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
         """latents [B, Z] (, labels int [B]) -> images float32 [B, H, W, C] in [-1, 1]."""
         one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
-        x = self.project(with_labels(latents, one_hot))  # [B, base * base * n]
-        x = tf.reshape(x, [-1, self.base, self.base, x.shape[-1] // self.base**2])
-        for norm, conv in zip(self.norms, [*self.convs, self.last], strict=True):
-            x = conv(with_labels(keras.ops.relu(norm(x, statistics=statistics)), one_hot))
-        return tf.tanh(tf.cast(x, tf.float32))
+        x = self.project_norm(
+            self.project(with_labels(latents, one_hot)), statistics=statistics
+        )  # [B, base * base * n]
+        x = tf.reshape(keras.ops.relu(x), [-1, self.base, self.base, x.shape[-1] // self.base**2])
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            x = keras.ops.relu(norm(conv(with_labels(x, one_hot)), statistics=statistics))
+        return tf.tanh(tf.cast(self.last(with_labels(x, one_hot)), tf.float32))

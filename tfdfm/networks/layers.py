@@ -50,7 +50,7 @@ class BatchNorm(keras.layers.Layer):
         self.variance = weight("variance", "ones", trainable=False, aggregation="mean")
 
     def call(self, inputs, statistics: BatchStatistics | None = None):
-        x = inputs if len(inputs.shape) == 4 else inputs[:, None, None, :]
+        x = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
         if statistics is None:
             y, *_ = self._fused(x, self.mean.value, self.variance.value, is_training=False)
             return tf.reshape(y, tf.shape(inputs))

@@ -28,8 +28,8 @@ class Play:
     """The tensors of one move of one replica, each made on first use inside the move's tape.
 
     Data and samples are separate calls, each with its own batch statistics. `kept` are those that the population
-    statistics learn from (the generator's, and the data's in D and r), `dropped` those of samples in D and r. Both None:
-    frozen batch norm.
+    statistics learn from (the generator's, and the data's in D and r), `dropped` those of samples in D and r. Both
+    None: frozen batch norm.
 
     Args:
         networks: by name: "generator", "discriminator" and those that the objectives add.

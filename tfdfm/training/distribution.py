@@ -15,15 +15,16 @@ def strategy(choice: str) -> tf.distribute.Strategy:
 
     "mirrored" takes all GPUs, or where there are none all logical CPUs.
     """
+    if choice == "auto" and "cluster" in json.loads(os.environ.get("TF_CONFIG") or "{}"):
+        choice = "multi_worker"
+    if (
+        choice == "multi_worker"
+    ):  # before anything lists the devices: TensorFlow sets up its exchange between workers only then
+        return tf.distribute.MultiWorkerMirroredStrategy()
     gpus, cpus = (tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
-    if choice == "auto":
-        clustered = "cluster" in json.loads(os.environ.get("TF_CONFIG") or "{}")
-        choice = "multi_worker" if clustered else "mirrored" if len(gpus) > 1 else "none"
-    if choice == "mirrored":
+    if choice == "mirrored" or (choice == "auto" and len(gpus) > 1):
         cross = None if gpus else tf.distribute.ReductionToOneDevice()  # several steps a call hang on CPUs otherwise
         return tf.distribute.MirroredStrategy([d.name for d in gpus or cpus], cross_device_ops=cross)
-    if choice == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
     if choice == "tpu":
         return _tpu()
     return tf.distribute.get_strategy()

@@ -28,7 +28,9 @@ class Settings(NamedTuple):
         "local"  # statistics of each replica's batch, "synchronised": of the global one, "frozen": population's
     )
     ema_decay: float = 0.0  # of the generator's average; 0: none is kept
-    log_every: int = 100  # steps between the gradient norms of the generator's terms
+    log_every: int = 100  # steps between the gradient norms of the generator's terms, which are also taken at
+    steps_per_execution: int = 1  # the first step that is logged, and at
+    steps: int = 0  # the last one
 
 
 class Move(NamedTuple):
@@ -110,9 +112,9 @@ class Game:
             return {}
         weights = _values(next(self.weights(p) for p in self.players if p.name == "generator"))
         names = [f"generator/gradient_norm_{term}" for term in shares]
-        due = (step + 1) % self.settings.log_every == 0
+        done, s = step + 1, self.settings
         norms = tf.cond(
-            due | (step == 0),
+            (done % s.log_every == 0) | (done == s.steps_per_execution) | (done == s.steps),
             lambda: [tf.linalg.global_norm(tape.gradient(share, weights)) for share in shares.values()],
             lambda: [tf.zeros([])] * len(shares),
         )

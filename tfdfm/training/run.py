@@ -53,9 +53,11 @@ def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Sto
     strategy = distribution.strategy(config.distribution)
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
     images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
+    if config.batch_size > len(images.pixels):
+        raise UsageError(f"Expected batch_size to be at most the {len(images.pixels)} images, given {config.batch_size}.")
+    trainer = build_trainer(config, found, strategy)
     chief = distribution.is_chief(strategy)
     record(run_dir, config, images, write=chief)
-    trainer = build_trainer(config, found, strategy)
     checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
     first = checkpoints.restore() or 0
     if first >= config.steps:

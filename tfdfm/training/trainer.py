@@ -128,7 +128,7 @@ def flat_names(holder: str, variables) -> dict[str, tf.Variable]:
     def name(variable) -> str:
         return re.sub(r"_\d+(?=_)", "", variable.name.split("/")[-1].split(":")[0])
 
-    return {
-        f"{holder}/{i:03d}.{name(variable)}": getattr(variable, "value", variable)
-        for i, variable in enumerate(variables)
-    }
+    def inner(variable) -> tf.Variable:
+        return variable.value if isinstance(variable, keras.Variable) else variable
+
+    return {f"{holder}/{place:03d}.{name(variable)}": inner(variable) for place, variable in enumerate(variables)}
