@@ -37,9 +37,9 @@ def train(run_dir, *more: str, **changes) -> list[str]:
     return [sys.executable, "-m", "tfdfm.train", f"--run_dir={run_dir}", *flags(**changes), *more]
 
 
-def run(command: list, code: int = 0, **how) -> subprocess.CompletedProcess:
+def run(command: list, code: int = 0, timeout: int = 300, **how) -> subprocess.CompletedProcess:
     """Runs it to its end, which must be `code`."""
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False, **how)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=timeout, check=False, **how)
     assert done.returncode == code, f"{done.returncode}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done
 

@@ -19,10 +19,11 @@ def norm(x, gain, bias, record):
 
 def generator(w, z, record):
     project, *kernels = (w[i] for i in (0, 1, 2, 3, 12))
-    x = tf.reshape(z @ project, [B, 4, 4, 8])
+    x = tf.reshape(tf.nn.relu(norm(z @ project, w[4], w[5], record)), [B, 4, 4, 8])  # units, not maps, are normalised
     sizes = [(8, 8, 2), (8, 4, 1), (16, 4, 2), (16, 1, 1)]
-    for place, (kernel, (side, maps, stride)) in enumerate(zip(kernels, sizes)):
-        x = tf.nn.relu(norm(x, w[4 + 2 * place], w[5 + 2 * place], record))
+    for place, (kernel, (side, maps, stride)) in enumerate(zip(kernels, sizes, strict=True)):
+        if place:
+            x = tf.nn.relu(norm(x, w[4 + 2 * place], w[5 + 2 * place], record))
         x = tf.nn.conv2d_transpose(x, kernel, [B, side, side, maps], stride, "SAME")
     return tf.tanh(x)
 
@@ -66,7 +67,9 @@ class Reference:
 
     def __init__(self, trainer, config):
         self.seed, self.adam, self.decay = config.seed, config.optimizer, config.ema_decay
-        self.weights = {n: [w.numpy().astype(float) for w in net.trainable_variables] for n, net in trainer.networks.items()}
+        self.weights = {
+            n: [w.numpy().astype(float) for w in net.trainable_variables] for n, net in trainer.networks.items()
+        }
         self.populations = {n: populations(net) for n, net in trainer.networks.items()}
         self.m, self.v = ({n: [0 * w for w in of] for n, of in self.weights.items()} for _ in range(2))
         self.average = [w.copy() for w in self.weights["generator"]]
@@ -89,9 +92,13 @@ class Reference:
         for player, of in gradients.items():
             self._move(player, of)
         for name, statistics in kept.items():
-            self.populations[name] = [0.99 * p + 0.01 * s.numpy() for p, s in zip(self.populations[name], statistics)]
-        self.average = [self.decay * a + (1 - self.decay) * w for a, w in zip(self.average, self.weights["generator"])]
-        now = zip(self.average_populations, self.populations["generator"])
+            self.populations[name] = [
+                0.99 * p + 0.01 * s.numpy() for p, s in zip(self.populations[name], statistics, strict=True)
+            ]
+        self.average = [
+            self.decay * a + (1 - self.decay) * w for a, w in zip(self.average, self.weights["generator"], strict=True)
+        ]
+        now = zip(self.average_populations, self.populations["generator"], strict=True)
         self.average_populations = [self.decay * a + (1 - self.decay) * p for a, p in now]
         return {name: float(value) for name, value in found.items()}
 
@@ -106,4 +113,5 @@ class Reference:
 
 def populations(network):
     """[mean, variance, ...] in the order of the layers."""
-    return [value.numpy().astype(float) for layer in network.norms for value in (layer.mean, layer.variance)]
+    first = [network.project_norm] if hasattr(network, "project_norm") else []
+    return [value.numpy().astype(float) for layer in [*first, *network.norms] for value in (layer.mean, layer.variance)]

@@ -72,7 +72,7 @@ def mistake(call):
         ("--config.ema_decay=1.0", "Expected ema_decay in"),
         ("--config.steps_per_execution=3", "Expected log_every to be a multiple of steps_per_execution"),
         ("--config.batch_size=1798", "at most the 1797 images, given 1798"),
-        ("--config.image_size=17", "one of 16, 32, 48, 64, 96, 128, .* given 17"),
+        ("--config.image_size=17", "one of 16, 32, 48, 64, 96, 128.* given 17"),
         ("--config.optimizer.learning_rate=-1", "Expected optimizer.learning_rate to be positive, given -1.0"),
         ("--config.generator.width=0", "Expected generator.width to be at least 1, given 0"),
         ("--jit=fast", "Unknown jit 'fast'.*auto, off, on"),

@@ -178,23 +178,28 @@ def read(path: Path) -> ConfigDict:
     """A run's config.json as a recipe.
 
     Raises:
-        UsageError: it is damaged: not JSON, or not the keys of a recipe.
+        UsageError: it is damaged: not JSON, or not the keys of a recipe with values of their types.
     """
     try:
         stored = json.loads(path.read_text())
         stored = {key: tuple(v) if isinstance(v, list) else v for key, v in stored.items() if key != "data"}
-    except (ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is damaged ({error}): expected the JSON that a run writes. Restore it.") from None
-    base = defaults()
-    wrong = (set(_flat(base)) ^ set(_flat(ConfigDict(stored)))) - {
-        key for key in _flat(base) if key.split(".")[0] in set(objectives.names()) - set(stored.get("terms", ()))
-    }
-    if wrong:
-        raise UsageError(
-            f"{path} is damaged or of another version: these keys are missing or unknown: {sorted(wrong)}."
-        )
-    base.update(stored)
+    base, found = defaults(), ConfigDict(stored)
+    if wrong := _wrong(_flat(base), _flat(found)):
+        raise UsageError(f"{path} is damaged or of another version: missing, unknown or of another type: {wrong}.")
+    base.update(found)
     return base
+
+
+def _wrong(expected: dict, found: dict) -> list[str]:
+    """Keys that a run's config must not lack, have, or hold such a value of; those of unused terms it may lack."""
+    terms = found.get("terms") if isinstance(found.get("terms"), tuple) else ()
+    if not all(term in objectives.names() for term in terms):
+        return ["terms"]
+    unused = {key for key in expected if key.split(".")[0] in set(objectives.names()) - set(terms)}
+    other = {key for key in expected.keys() & found.keys() if type(expected[key]) is not type(found[key])}
+    return sorted((expected.keys() ^ found.keys()) - unused | other)
 
 
 def differences(old: ConfigDict, new: ConfigDict) -> list[str]:

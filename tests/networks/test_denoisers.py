@@ -26,14 +26,16 @@ def test_any_depth_gives_features_for_features(kind, depth):
 
 
 def test_parameters_by_hand():
-    dense, maps = (sum(int(np.prod(w.shape)) for w in made(k).trainable_variables) for k in (FullyConnected, Convolutional))
+    dense, maps = (
+        sum(int(np.prod(w.shape)) for w in made(k).trainable_variables) for k in (FullyConnected, Convolutional)
+    )
     assert dense == 30 * 7 + 7 * 7 + 4 * 7 + 7 * 30 + 30
     assert maps == 9 * (5 * 7 + 7 * 7 + 7 * 5) + 4 * 7 + 5
 
 
 def test_the_fully_connected_one_against_numpy():
     network, x = made(FullyConnected), PHI.astype(np.float64)
-    for dense, norm in zip(network.hidden, network.norms):
+    for dense, norm in zip(network.hidden, network.norms, strict=True):
         x = x @ dense.kernel.numpy()
         x = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5) * norm.gain.numpy()
         x = np.maximum(x, 0)

@@ -40,7 +40,7 @@ def test_a_batchs_own_statistics_are_used_and_recorded(shape, synchronised):
     assert first is norm.mean and second is norm.variance
     np.testing.assert_allclose(recorded_mean, mean, rtol=1e-5)
     np.testing.assert_allclose(recorded_variance, variance * count / (count - 1), rtol=1e-5)
-    for old, now in zip(before, (norm.mean, norm.variance)):
+    for old, now in zip(before, (norm.mean, norm.variance), strict=True):
         np.testing.assert_array_equal(now, old)
 
 
@@ -88,7 +88,7 @@ def test_synchronised_over_two_replicas_is_the_whole_batch(shape):
     whole = norm(x, statistics=statistics)
     ys = np.concatenate(strategy.experimental_local_results(ys))
     np.testing.assert_allclose(ys, whole, rtol=1e-4, atol=1e-5)
-    for ours, (_, expected) in zip(recorded, statistics.recorded):
+    for ours, (_, expected) in zip(recorded, statistics.recorded, strict=True):
         for replica in strategy.experimental_local_results(ours):
             np.testing.assert_allclose(replica, expected, rtol=1e-5)
 
@@ -131,7 +131,7 @@ def test_initial_weights_are_radfords():
 
 def test_initial_weights_are_a_function_of_seed_and_place():
     first, second, other = made(0), made(0), made(1)
-    for a, b, c in zip(first.trainable_variables, second.trainable_variables, other.trainable_variables):
+    for a, b, c in zip(first.trainable_variables, second.trainable_variables, other.trainable_variables, strict=True):
         np.testing.assert_array_equal(a, b)
         assert np.all(b.numpy() == 0) or not np.array_equal(b, c)
     conv, transposed = (layer.kernel.numpy().ravel() for layer in first.layer_list[1:])

@@ -52,7 +52,7 @@ def test_the_generators_gradient_is_that_with_the_denoised_features_a_constant(t
     gradients, expected = tape.gradient(ours, weights), reference_tape.gradient(reference, weights)
     assert float(ours) == pytest.approx(float(reference), rel=1e-6)
     assert max(np.abs(g).max() for g in expected) > 1e-4
-    for gradient, wanted in zip(gradients, expected):
+    for gradient, wanted in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-7)
 
 
@@ -61,7 +61,9 @@ def test_nothing_flows_through_r(trainer):
         now = play(trainer)
         phi = now.fake.features
         loss = DenoisingFeatureMatching().generator_loss(now)["dfm"]
-    assert tape.gradient(loss, values(trainer.networks["denoiser"])) == [None] * len(values(trainer.networks["denoiser"]))
+    assert tape.gradient(loss, values(trainer.networks["denoiser"])) == [None] * len(
+        values(trainer.networks["denoiser"])
+    )
     target = trainer.networks["denoiser"](phi, statistics=BatchStatistics())
     np.testing.assert_allclose(tape.gradient(loss, phi), 0.06 / phi.shape[1] * (phi - target), rtol=1e-4, atol=1e-7)
 

@@ -50,7 +50,7 @@ def test_samples_never_touch_what_d_and_r_make_of_data():
 
     (answers, statistics), (others, other_statistics) = after(1.0), after(-300.0)
     assert np.abs(answers[2] - others[2]).max() > 0.1
-    for a, b in zip(answers[:2] + statistics, others[:2] + other_statistics):
+    for a, b in zip(answers[:2] + statistics, others[:2] + other_statistics, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any((s != 0).any() and (s != 1).any() for s in statistics)
 
@@ -82,12 +82,18 @@ def created(**changes):
 def test_every_variable_has_a_name_of_its_own():
     trainer, variables = created(ema_decay=0.9)
     named = trainer.variables_by_name()
-    unused = ("rm_sprop/", "loss/")  # Keras's own, made by compile()
+    unused = ("rm_sprop", "loss")  # Keras's own, made by compile()
     flags = {id(trainer.first_bad_step.value), id(trainer.first_bad_term.value)}
     ours = {id(v) for v in variables if not v.name.startswith(unused)}
     assert ours - flags == {id(v) for v in named.values()}
     assert len({id(v) for v in named.values()}) == len(named)
-    assert {n.split("/")[0] for n in named} >= {"generator", "discriminator", "denoiser", "average", "generator_optimizer"}
+    assert {n.split("/")[0] for n in named} >= {
+        "generator",
+        "discriminator",
+        "denoiser",
+        "average",
+        "generator_optimizer",
+    }
 
 
 def test_variables_of_an_objective_are_named_too():
@@ -150,7 +156,7 @@ def test_the_first_step_and_term_that_are_not_finite_are_recorded():
 def test_flips_turn_half_of_the_images_left_right():
     trainer = toys.trainer()
     plain, flipped = (toys.play(trainer, step=3, flip=flip).images.numpy() for flip in (False, True))
-    turned = [np.array_equal(a, b[:, ::-1]) for a, b in zip(plain, flipped)]
+    turned = [np.array_equal(a, b[:, ::-1]) for a, b in zip(plain, flipped, strict=True)]
     assert 0 < sum(turned) < len(turned)
-    assert all(turn or np.array_equal(a, b) for turn, a, b in zip(turned, plain, flipped))
+    assert all(turn or np.array_equal(a, b) for turn, a, b in zip(turned, plain, flipped, strict=True))
     assert plain.min() == -1 and plain.max() == 1

@@ -5,7 +5,6 @@ import tensorflow as tf
 from tfdfm.training.optimizers import FusedAdam
 
 
-
 def test_fused_adam_is_keras_adam():
     rng = np.random.default_rng(0)
     gradients = [[rng.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5,))] for _ in range(4)]

@@ -10,7 +10,6 @@ import time
 import commands
 import pytest
 
-
 pytestmark = pytest.mark.xdist_group("resume")
 STEPS = 300
 SECONDS = 120  # more than any start takes on a busy machine
@@ -91,7 +90,9 @@ def test_config_json_alone_repeats_the_run(tmp_path, whole):
 def test_a_signal_saves_and_leaves_and_the_same_command_goes_on(tmp_path, whole, begun, kind):
     code, said = begun(tmp_path / "run", kind)
     assert code == 128 + kind, said
-    step = int(re.search(rf"^Stopped by {kind.name} at step (\d+); the same command goes on from there\.$", said, re.M)[1])
+    step = int(
+        re.search(rf"^Stopped by {kind.name} at step (\d+); the same command goes on from there\.$", said, re.M)[1]
+    )
     assert step < STEPS and commands.checkpoints(tmp_path / "run")[-1].name == f"{step:07d}"
     commands.run(commands.train(tmp_path / "run", steps=STEPS))
     commands.assert_same(tmp_path / "run", whole)

@@ -52,10 +52,12 @@ def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Sto
     config, found = resolve(config, data_dir)
     strategy = distribution.strategy(config.distribution)
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
+    trainer = build_trainer(config, found, strategy)  # first: it finds mistakes before hours of preparing data
     images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
     if config.batch_size > len(images.pixels):
-        raise UsageError(f"Expected batch_size to be at most the {len(images.pixels)} images, given {config.batch_size}.")
-    trainer = build_trainer(config, found, strategy)
+        raise UsageError(
+            f"Expected batch_size to be at most the {len(images.pixels)} images, given {config.batch_size}."
+        )
     chief = distribution.is_chief(strategy)
     record(run_dir, config, images, write=chief)
     checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)

@@ -33,10 +33,14 @@ class Sampler:
         if not path.exists():
             raise UsageError(f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}.")
         self.config = recipes.check(recipes.read(path))
-        about = json.loads(path.read_text())["data"]
-        self.num_classes = about["num_classes"] if self.config.conditional else 0
+        try:
+            about = json.loads(path.read_text())["data"]
+            channels, classes = about["channels"], about["num_classes"]
+        except (KeyError, TypeError):
+            raise UsageError(f"{path} is damaged: expected what a run writes of its data. Restore it.") from None
+        self.num_classes = classes if self.config.conditional else 0
         self.config.precision = "float32"
-        self._generator = build.generator(self.config, about["channels"], self.num_classes)
+        self._generator = build.generator(self.config, channels, self.num_classes)
         holder = "average" if self.config.ema_decay else "generator"
         checkpoints = Checkpoints(run_dir / "checkpoints", flat_names(holder, self._generator.variables))
         step = checkpoints.restore(part=True)

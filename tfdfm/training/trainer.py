@@ -43,6 +43,9 @@ class Trainer(keras.Model):
         """latents [B, Z] (, labels int [B]) -> images [B, H, W, C] in [-1, 1], of the average if there is one."""
         return (self.average or self.networks["generator"])(latents, labels=labels)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing: all is built. Keras would average a batch over replicas, which fails for several workers' dict."""
+
     @property
     def loss_names(self) -> list[str]:
         return self.game.loss_names
@@ -55,7 +58,10 @@ class Trainer(keras.Model):
         """
         step = tf.identity(self.step.value)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        position = tf.cast(replica, tf.int64) * batch["images"].shape[0]
+        share = self.game.settings.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
+        # Several steps a call over replicas lose the static batch size.
+        batch = {name: tf.ensure_shape(value, [share, *value.shape[1:]]) for name, value in batch.items()}
+        position = tf.cast(replica, tf.int64) * share
         move = self._move(batch, step, position)
         with tf.control_dependencies(tf.nest.flatten(move)):  # everything is computed before anything is updated
             logs = _sum_over_replicas(move.scalars)

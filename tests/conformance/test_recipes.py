@@ -1,0 +1,97 @@
+"""Every recipe in configs/ at toy size. Of what takes long every third one is tried; all with tools/test.sh --all."""
+
+import os
+
+import commands
+import numpy as np
+import pytest
+import tensorflow as tf
+import toys
+
+from tfdfm import config as recipes
+from tfdfm import data
+from tfdfm.training import run
+
+NAMES = sorted(recipes.names())
+SOME = NAMES if os.environ.get("TFDFM_TEST_ALL") else NAMES[::3]
+BATCH = 8
+
+
+def toy(name: str, **changes):
+    """The recipe with narrow networks and few steps; Adam's epsilon makes the update smooth in the gradient."""
+    config = recipes.recipe(name)
+    config.generator.width = config.discriminator.width = 4
+    config.denoiser.update(depth=2, width=64)
+    config.optimizer.epsilon = 1e-3
+    config.update(batch_size=BATCH, latent_size=8, steps=4, steps_per_execution=1, distribution="none", jit="off")
+    config.update(log_every=2, sample_every=4, checkpoint_every=2, **changes)
+    return config
+
+
+@pytest.fixture(autouse=True)
+def noise(monkeypatch):
+    """Random pixels of the size and channels that the recipe's data has, in place of it."""
+
+    def load(name, *, image_size, data_dir=None):
+        found = data.describe(name, image_size)
+        rng = np.random.default_rng(0)
+        pixels = rng.integers(0, 256, (4 * BATCH, image_size, image_size, found.channels), dtype=np.uint8)
+        labels = rng.integers(0, found.num_classes, len(pixels), dtype=np.int32) if found.num_classes else None
+        return data.Images(name, "noise", pixels, labels, tuple(map(str, range(found.num_classes or 0))))
+
+    monkeypatch.setattr(data, "load", load)
+
+
+def trained(name: str, *, jit: bool = False, replicas: int = 1, **changes):
+    """The trainer after one step on the same batch; the logs of it and the state before and after."""
+    config, found = run.resolve(toy(name, jit="on" if jit else "off", **changes))
+    strategy = tf.distribute.get_strategy()
+    if replicas > 1:
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    trainer = run.build_trainer(config, found, strategy)
+    images = data.load(config.dataset, image_size=config.image_size)
+    batch = {"images": images.pixels[:BATCH]} | ({} if images.labels is None else {"labels": images.labels[:BATCH]})
+    before = toys.state(trainer)
+    step = toys.replicated(trainer, strategy) if replicas > 1 else toys.stepper(trainer)
+    return trainer, step(batch), before, toys.state(trainer)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_step_moves_all_weights_and_each_has_one_player(name):
+    trainer, logs, before, after = trained(name)
+    owned = [id(weight) for player in trainer.game.players for weight in trainer.game.weights(player)]
+    every = [id(weight) for network in trainer.networks.values() for weight in network.trainable_variables]
+    assert sorted(owned) == sorted(every) and len(set(owned)) == len(owned)
+    still = {key for key in before if np.array_equal(before[key], after[key])}
+    assert {key.split(".")[-1] for key in still} == {
+        "learning_rate"
+    }  # all else of the state moves: Adam's, batch norm's
+    assert all(np.isfinite(value) for value in logs.values()) and logs["first_bad_step"] == -1
+    assert {loss.split("/")[0] for loss in trainer.loss_names} == {player.name for player in trainer.game.players}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_in_two_parts_is_the_run_in_one(name, tmp_path):
+    for steps, run_dir in ((4, "whole"), (2, "parts"), (4, "parts")):
+        config = toy(name)
+        config.steps = steps
+        assert run.train(config, tmp_path / run_dir) is None
+        run.forget()
+    commands.assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{"jit": True}, {"replicas": 2}, {"jit": True, "replicas": 2}], ids=str)
+@pytest.mark.parametrize("name", SOME)
+def test_xla_and_two_replicas_give_the_step_of_the_graph(name, how):
+    trainer, logs, _, state = trained(name, batch_norm="frozen")
+    _, other_logs, _, other = trained(name, batch_norm="frozen", **how)
+    assert state.keys() == other.keys()
+    for key in state:
+        np.testing.assert_allclose(other[key], state[key], rtol=1e-3, atol=1e-5, err_msg=key)
+    for loss in trainer.loss_names:  # of the diagnostics some are ratios, averaged over replicas
+        assert other_logs[loss] == pytest.approx(logs[loss], rel=1e-4, abs=1e-5), loss
+
+
+def test_every_recipe_is_here():
+    assert set(NAMES) == {path.stem for path in recipes.recipes().iterdir() if path.suffix == ".py"} - {"__init__"}

@@ -1,0 +1,138 @@
+import json
+
+import pytest
+
+from tfdfm import config as recipes
+from tfdfm import objectives
+from tfdfm.errors import UsageError
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_is_valid_and_says_what_it_is(name):
+    config = recipes.check(recipes.recipe(name))
+    doc = (recipes.recipes() / f"{name}.py").read_text()
+    assert doc.startswith('"""') and "Run: python -m tfdfm.train" in doc.split('"""')[1]
+    assert set(config) & set(objectives.names()) == set(config.terms) & set(objectives.names())
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.names() if name.endswith("_gan")])
+def test_a_baseline_differs_from_its_recipe_in_the_terms_alone(name):
+    base, twin = recipes.recipe(name.removesuffix("_gan")), recipes.recipe(name)
+    assert [line.split(":")[0] for line in recipes.differences(base, twin)] == ["terms"]
+    assert set(base.terms) - set(twin.terms) == {"dfm"}
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "cifar10", "stl10", "imagenet32"])
+def test_the_named_sets_have_a_recipe_and_its_baseline(name):
+    assert recipes.recipe(name).dataset == name
+    assert f"{name}_gan" in recipes.names()
+
+
+@pytest.mark.parametrize(
+    ("asked", "run", "dataset"),
+    [
+        ((None, None), "digits", "digits"),
+        ((None, "mnist"), "mnist", "mnist"),
+        ((None, "folder:a/flowers"), "flowers", "folder:a/flowers"),
+        ((None, "lsun/bedroom"), "lsun_bedroom", "lsun/bedroom"),
+        (("cifar10_gan", None), "cifar10_gan", "cifar10"),
+        (("cifar10", "svhn_cropped"), "cifar10-svhn_cropped", "svhn_cropped"),
+        (("mnist_gan", "mnist"), "mnist_gan", "mnist"),
+    ],
+)
+def test_recipe_and_data_set_are_chosen_apart(asked, run, dataset):
+    label, config = recipes.select(*asked)
+    assert (label, config.dataset) == (run, dataset)
+
+
+def test_a_recipe_may_be_any_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from tfdfm.config import recipe\n\ndef get_config():\n    return recipe('mnist')\n")
+    assert recipes.select(str(path), None)[0] == "mine"
+
+
+def test_overrides_take_the_type_of_what_they_replace():
+    config = recipes.override(
+        recipes.defaults(),
+        {"dfm.sigma": "2", "flip": "true", "terms": "minimax,dfm", "dataset": "1e3", "generator.width": "8"},
+    )
+    assert (config.dfm.sigma, config.flip, config.dataset) == (2.0, True, "1e3")
+    assert (config.terms, config.generator.width) == (("minimax", "dfm"), 8)
+    assert recipes.override(recipes.defaults(), {"terms": "('minimax',)"}).terms == ("minimax",)
+
+
+@pytest.mark.parametrize("text", ["hinge", "('hinge', 2)", "['minimax', 'dmf']"])
+def test_terms_that_do_not_exist_are_refused(text):
+    with pytest.raises(UsageError):
+        recipes.check(recipes.override(recipes.defaults(), {"terms": text}))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A run's config.json: its path and its contents."""
+    path = tmp_path / "config.json"
+    contents = recipes.check(recipes.recipe("digits")).to_dict() | {"data": {"count": 1}}
+    path.write_text(json.dumps(contents))
+    return path, contents
+
+
+def test_what_a_run_stores_comes_back_the_same(stored):
+    path, _ = stored
+    assert recipes.differences(recipes.check(recipes.recipe("digits")), recipes.check(recipes.read(path))) == []
+
+
+def test_every_truncation_of_config_json_is_found(stored):
+    path, contents = stored
+    text = json.dumps(contents)
+    for length in range(len(text)):
+        path.write_text(text[:length])
+        with pytest.raises(UsageError, match=f"^{path} is damaged"):
+            recipes.read(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": None},
+        {"steps": "many"},
+        {"steps": 2.5},
+        {"terms": 3},
+        {"terms": [[3]]},
+        {"terms": ["nonsense"]},
+        {"generator": 3},
+        {"generator": {"network": "Radford"}},
+        {"generator": {"network": "Radford", "width": "wide"}},
+        {"optimizer": []},
+        {"flip": 1},
+        {"unknown": 1},
+    ],
+)
+def test_a_damaged_value_is_named_and_never_trained_on(stored, change):
+    path, contents = stored
+    path.write_text(json.dumps(contents | change))
+    with pytest.raises(UsageError) as error:
+        recipes.read(path)
+    assert str(path) in str(error.value) and next(iter(change)) in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["steps", "dfm", "optimizer", "terms"])
+def test_a_missing_key_is_named(stored, key):
+    path, contents = stored
+    path.write_text(json.dumps({name: value for name, value in contents.items() if name != key}))
+    with pytest.raises(UsageError, match=key):
+        recipes.read(path)
+
+
+@pytest.mark.parametrize("text", ["", "3", "[]", "null", '"text"', "\0\0\0\0", "{}"])
+def test_a_file_that_is_no_recipe_is_named(stored, text):
+    path, _ = stored
+    path.write_text(text)
+    with pytest.raises(UsageError, match=f"^{path} is damaged"):
+        recipes.read(path)
+
+
+def test_a_file_that_is_no_text_is_named(stored):
+    path, _ = stored
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(UsageError, match=f"^{path} is damaged"):
+        recipes.read(path)

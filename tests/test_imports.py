@@ -1,0 +1,99 @@
+"""What may import what, what is forbidden, and how long things may be: design sections 2 and 3."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "tfdfm"
+GROUND = {"errors", "random", "images"}
+ALLOWED = {  # room: what it may import beside itself
+    **{name: {"errors"} for name in GROUND},
+    "data": GROUND,
+    "networks": GROUND,
+    "objectives": GROUND,
+    "metrics": GROUND,
+    "config": {"errors", "objectives"},
+    "training": GROUND | {"config", "data", "networks", "objectives"},
+}
+ALLOWED["serving"] = GROUND | {"config", "data", "networks", "training"}
+COMMANDS = {"train", "sample", "evaluate", "export", "serve"}
+for module in COMMANDS:
+    ALLOWED[module] = (ALLOWED.keys() - COMMANDS) | {"command"}
+ALLOWED["command"] = {"errors"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+FORBIDDEN = re.compile(
+    r"Dropout|GaussianNoise|GaussianDropout|SeedGenerator|RandomFlip|set_random_seed|set_seed|get_global_generator"
+    r"|tf\.random\.(normal|uniform|truncated_normal|shuffle|Generator|categorical|gamma|poisson)\b"
+    r"|keras\.random\.|np\.random\.(?!default_rng\()|default_rng\(\)|\.shuffle\(|^import random|^from random"
+)
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Rooms of tfdfm that a file imports, at any depth."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"line {node.lineno}: a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in found if name.startswith("tfdfm.")}
+
+
+def wrong(path: Path, source: str) -> set[str]:
+    return imported(ast.parse(source)) - {room(path)} - ALLOWED[room(path)]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.name != "__init__.py" or room(path) != "__init__"], ids=str
+)
+def test_imports_go_one_way(path):
+    assert wrong(path, path.read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("objectives/dfm.py", "from tfdfm.networks import layers"),
+        ("objectives/dfm.py", "from tfdfm import networks"),
+        ("networks/layers.py", "def f():\n    import tfdfm.training.run"),
+        ("data/cache.py", "from tfdfm import config"),
+        ("config.py", "from tfdfm import data"),
+        ("training/run.py", "from tfdfm import train"),
+        ("train.py", "from tfdfm.sample import main"),
+    ],
+)
+def test_a_wrong_arrow_is_seen(file, line):
+    assert wrong(PACKAGE / file, line)
+
+
+def test_no_file_of_its_own_room_is_missing_here():
+    assert {room(path) for path in FILES} - {"__init__"} <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_nothing_random_is_hidden(path):
+    assert [line for line in path.read_text().splitlines() if FORBIDDEN.search(line)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["keras.layers.Dropout(0.5)", "tf.random.normal([3])", "tf.random.Generator.from_seed(1)", "dataset.shuffle(8)"],
+)
+def test_what_is_forbidden_is_seen(line):
+    assert FORBIDDEN.search(line)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_files_and_functions_are_short(path):
+    text = path.read_text()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    long = {node.name: node.end_lineno - node.lineno + 1 for node in functions if node.end_lineno - node.lineno >= 40}
+    assert len(text.splitlines()) <= 250 and long == {}

@@ -1,0 +1,141 @@
+import json
+
+import commands
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdfm import command, sample, train
+from tfdfm.errors import Failure, UsageError
+from tfdfm.training import sampling
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Runs of two steps, made once for each set of changes."""
+    folder, done = tmp_path_factory.mktemp("runs"), {}
+
+    def make(**changes):
+        key = json.dumps(changes)
+        if key not in done:
+            done[key] = folder / str(len(done))
+            flags = commands.flags(steps=2, jit="off", **changes)
+            train.main(command.parse(["", *flags, f"--run_dir={done[key]}"], train.define, ""))
+        return done[key]
+
+    return make
+
+
+def draw(run_dir, *arguments):
+    sample.main(command.parse(["", f"--run_dir={run_dir}", *map(str, arguments)], sample.define, ""))
+
+
+def read(path) -> np.ndarray:
+    return tf.io.decode_png(path.read_bytes()).numpy()
+
+
+def drawn(run_dir, folder, *arguments) -> list[np.ndarray]:
+    """The images of a folder, in order."""
+    draw(run_dir, f"--out={folder}", *arguments)
+    return [read(path) for path in sorted(folder.iterdir())]
+
+
+@pytest.mark.parametrize(("number", "rows", "columns"), [(1, 1, 1), (7, 3, 3), (65, 8, 9)])
+def test_any_number_makes_one_near_square_grid(made, tmp_path, number, rows, columns):
+    draw(made(), f"--num={number}", f"--out={tmp_path / 'new' / 'grid.png'}")
+    assert read(tmp_path / "new" / "grid.png").shape == (17 * rows - 1, 17 * columns - 1, 1)
+
+
+def test_a_grid_and_a_folder_show_the_same_images(made, tmp_path):
+    images = drawn(made(), tmp_path / "images", "--num=4")
+    draw(made(), "--num=4", f"--out={tmp_path / 'grid.png'}")
+    grid = read(tmp_path / "grid.png")
+    assert np.array_equal(grid[:16, :16], images[0]) and np.array_equal(grid[17:, 17:], images[3])
+
+
+def test_without_out_the_picture_lies_in_the_run(made, capsys):
+    draw(made(), "--num=2", "--seed=9")
+    assert read(made() / "sample-seed9.png").shape == (16, 33, 1)
+    assert str(made() / "sample-seed9.png") in capsys.readouterr().out
+
+
+def test_an_image_depends_on_its_seed_and_place_alone(made, tmp_path):
+    few, many = (drawn(made(), tmp_path / str(n), f"--num={n}") for n in (3, 70))
+    assert len(many) == 70 and np.abs(np.subtract(few, many[:3], dtype=int)).max() <= 1  # a rounding at most
+    other = drawn(made(), tmp_path / "other", "--num=3", "--seed=1")
+    assert not np.array_equal(few, other) and not np.array_equal(many[0], many[64])
+
+
+def test_labels_come_in_turn(made):
+    sampler = sampling.Sampler(made(conditional=True))
+    assert sampler.labels([3, 5], 5).tolist() == [3, 5, 3, 5, 3]
+    assert sampler.labels([], 12).tolist() == [*range(10), 0, 1]
+    latents = tf.repeat(sampler.latents(0, 1, 0), 2, axis=0)
+    three, five = next(sampler.images(latents, sampler.labels([3, 5], 2)))
+    assert not np.array_equal(three, five)
+
+
+def test_the_average_makes_the_images_where_it_is_kept(made):
+    run_dir = made()
+    sampler = sampling.Sampler(run_dir)
+    saved = commands.state(commands.checkpoints(run_dir)[-1])
+    weights = [variable.numpy().tobytes() for variable in sampler._generator.variables]
+    for holder, same in (("average", True), ("generator", False)):
+        stored = [value for name, value in sorted(saved.items()) if name.startswith(f"{holder}/")]
+        assert (stored == weights) == same
+
+
+@pytest.mark.parametrize("prior", ["uniform", "normal"])
+def test_interpolation_goes_from_each_latent_to_the_next(made, prior):
+    ends = sampling.Sampler(made(prior=prior)).latents(0, 4, 0)
+    path = sampling.interpolate(ends, 8, prior).numpy()
+    assert path.shape == (3, 8, 8)
+    np.testing.assert_allclose(path[:, 0], ends[:-1], atol=1e-5)
+    np.testing.assert_allclose(path[:, -1], ends[1:], atol=1e-5)
+    if prior == "uniform":
+        np.testing.assert_allclose(np.diff(path, 2, axis=1), 0, atol=1e-6)
+    else:  # on the sphere: equal angles, no norm outside those of the ends
+        units = path / np.linalg.norm(path, axis=-1, keepdims=True)
+        norms = np.linalg.norm(path, axis=-1)
+        assert (norms.min(1) > 0.95 * np.minimum(norms[:, 0], norms[:, -1])).all()
+        assert np.isfinite(units).all()
+
+
+def test_interpolation_is_drawn_in_rows_of_eight(made, tmp_path):
+    draw(made(), "--interpolate", "--num=20", f"--out={tmp_path / 'grid.png'}")
+    assert read(tmp_path / "grid.png").shape == (17 * 3 - 1, 17 * 8 - 1, 1)
+    assert len(drawn(made(conditional=True), tmp_path / "images", "--interpolate", "--num=20", "--labels=3")) == 20
+
+
+@pytest.mark.parametrize(
+    ("conditional", "labels", "expected"),
+    [
+        (False, "3", "this model is unconditional"),
+        (True, "10", "between 0 and 9, given 10"),
+        (True, "-1", "between 0 and 9, given -1"),
+        (True, "three", "class numbers like 3,5, given three"),
+    ],
+)
+def test_labels_that_cannot_be(made, conditional, labels, expected):
+    with pytest.raises(UsageError, match=expected):
+        draw(made(**{"conditional": True} if conditional else {}), f"--labels={labels}")
+
+
+def test_runs_that_cannot_be_drawn_from(made, tmp_path):
+    with pytest.raises(UsageError, match="Expected a run directory with a config.json"):
+        draw(tmp_path)
+    text = (made() / "config.json").read_text()
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(Failure, match="has no checkpoint yet: the first comes at step 20"):
+        draw(tmp_path)
+    contents = json.loads(text)
+    for damaged in ({**contents, "data": 3}, {key: value for key, value in contents.items() if key != "data"}):
+        (tmp_path / "config.json").write_text(json.dumps(damaged))
+        with pytest.raises(UsageError, match=f"^{tmp_path}/config.json is damaged"):
+            draw(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(made, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Failure, match=r"^Cannot write \S+/file/grid.png"):
+        draw(made(), f"--out={tmp_path / 'file' / 'grid.png'}")
