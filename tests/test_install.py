@@ -89,7 +89,11 @@ def test_an_editable_install_takes_the_recipes_of_its_checkout(source, tmp_path)
     pip("install", "--ignore-installed", "--prefix", tmp_path / "prefix", "--editable", source)  # and spare our own
     site = next((tmp_path / "prefix").glob("lib*/python*/site-packages"))
     code = f"import site; site.addsitedir({str(site)!r}); {WHERE}; import tfdfm.configs.digits as d; print(d.__file__)"
-    out = commands.run([sys.executable, "-S", "-c", code], cwd=tmp_path, env=ALONE | {"PYTHONPATH": third_party()})
+    out = commands.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=tmp_path,
+        env=ALONE | {"PYTHONPATH": f"{site}{os.pathsep}{third_party()}"},
+    )
     words = out.stdout.split()
     assert words[:2] == [str(source / "tfdfm"), str(source / "configs")]
     assert words[-1] == str(source / "configs" / "digits.py")

@@ -4,9 +4,9 @@ from etils import epath
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from tfdfm.data import NAMED, describe, load, loading
-from tfdfm.data.names import Named
-from tfdfm.errors import Failure, UsageError
+from tfdfm.data import NAMED, describe, load, loading  # noqa: E402
+from tfdfm.data.names import Named  # noqa: E402
+from tfdfm.errors import Failure, UsageError  # noqa: E402
 
 _FEATURES = {
     "labelled": {"image": tfds.features.Image(shape=(8, 8, 3)), "label": tfds.features.ClassLabel(names=["x", "y"])},
