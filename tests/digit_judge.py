@@ -1,27 +1,33 @@
 """A classifier of real handwritten digits that knows what is none: the measure of what the recipe `digits` makes."""
 
+import keras
 import numpy as np
-from sklearn.neural_network import MLPClassifier
+import tensorflow as tf
 
 OTHER = 10  # the class of what is no digit
+EPOCHS = 30
 
 
 class Judge:
-    """The mean of three small networks, trained on digits and on what is made of them but is none."""
+    """A small convolutional network, trained on digits and on what is made of them but is none."""
 
     def __init__(self, pixels: np.ndarray, labels: np.ndarray):
         """uint8 [N, 16, 16, 1], int [N]."""
-        others = np.concatenate([kind[::8] for kind in garbage(pixels, np.random.default_rng(1)).values()])
-        images = np.concatenate([pixels, others])
+        keras.utils.set_random_seed(0)
+        others = np.concatenate([kind[::4] for kind in garbage(pixels, np.random.default_rng(1)).values()])
+        images = np.concatenate([pixels, others]) / np.float32(255)
         targets = np.concatenate([labels, np.full(len(others), OTHER)])
-        self._members = [
-            MLPClassifier((128,), tol=1e-3, max_iter=1000, random_state=seed).fit(_flat(images), targets)
-            for seed in range(3)
+        convs = [
+            keras.layers.Conv2D(n, 3, s, "same", activation="relu") for n, s in ((32, 1), (32, 2), (64, 1), (64, 2))
         ]
+        top = [keras.layers.Dense(128, activation="relu"), keras.layers.Dropout(0.5), keras.layers.Dense(OTHER + 1)]
+        self._net = keras.Sequential([*convs, keras.layers.Flatten(), keras.layers.Dropout(0.5), *top])
+        self._net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        self._net.fit(images, targets, epochs=EPOCHS, batch_size=64, verbose=0)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """[N, 11]: the ten digits and OTHER."""
-        return np.mean([member.predict_proba(_flat(images)) for member in self._members], axis=0)
+        return tf.nn.softmax(self._net(images / np.float32(255), training=False)).numpy()
 
     def confident(self, images: np.ndarray) -> float:
         """The share that is called a digit with confidence above 0.9."""
@@ -50,7 +56,3 @@ def _quarters(pixels: np.ndarray, rng) -> np.ndarray:
     order = np.array([rng.permutation(3) for _ in pixels])
     mixed = parts[np.arange(len(pixels))[:, None], np.concatenate([1 + order, np.zeros((len(pixels), 1), int)], axis=1)]
     return mixed.reshape(-1, 2, 2, 8, 8).swapaxes(2, 3).reshape(pixels.shape)
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), -1) / 255.0
