@@ -58,7 +58,7 @@ def mistake(call):
         ("--config.terms=minimax,dfm,dfm", "each term once"),
         ("--config.generator.network=Radfort", r"Unknown generator 'Radfort'. Did you mean 'Radford'\?"),
         ("--config.denoiser.network=Full", r"Unknown denoiser 'Full'.*Known: .*FullyConnected"),
-        ("--config.steps=many", r"Expected --config.steps to be of type int, like 2500; given 'many'"),
+        ("--config.steps=many", r"Expected --config.steps to be of type int, like 3000; given 'many'"),
         ("--config.steps=2.5", "Expected --config.steps to be of type int"),
         ("--config.dfm.sigma=loud", "Expected --config.dfm.sigma to be of type float"),
         ("--config.flip=yes", "Expected --config.flip to be of type bool"),

@@ -5,12 +5,11 @@ import os
 import commands
 import numpy as np
 import pytest
-import tensorflow as tf
 import toys
 
 from tfdfm import config as recipes
 from tfdfm import data
-from tfdfm.training import run
+from tfdfm.training import distribution, run
 
 NAMES = sorted(recipes.names())
 SOME = NAMES if os.environ.get("TFDFM_TEST_ALL") else NAMES[::3]
@@ -45,9 +44,8 @@ def noise(monkeypatch):
 def trained(name: str, *, jit: bool = False, replicas: int = 1, **changes):
     """The trainer after one step on the same batch; the logs of it and the state before and after."""
     config, found = run.resolve(toy(name, jit="on" if jit else "off", **changes))
-    strategy = tf.distribute.get_strategy()
-    if replicas > 1:
-        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    strategy = distribution.strategy("mirrored" if replicas > 1 else "none")
+    assert strategy.num_replicas_in_sync == replicas
     trainer = run.build_trainer(config, found, strategy)
     images = data.load(config.dataset, image_size=config.image_size)
     batch = {"images": images.pixels[:BATCH]} | ({} if images.labels is None else {"labels": images.labels[:BATCH]})
