@@ -61,8 +61,7 @@ def use_xla(choice: str, strategy: tf.distribute.Strategy, batch_norm: str) -> b
 
 def precision(choice: str, *, convolutional: bool) -> str:
     """The dtype policy of a network. mixed_bfloat16 leaves convolutions in float32 on a CPU without AMX: oneDNN's
-    bfloat16 gradients take twice as long there, and the whole step is slower than in float32 (tools/benchmark.py
-    measures it).
+    bfloat16 convolutions take about one and a half times as long there, and the whole step is slower than in float32.
     """
     slow = not tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU") and not _has_amx()
     return "float32" if convolutional and slow else choice
