@@ -1,7 +1,6 @@
 """The recipe `digits` earns its word: a classifier of the real ones calls what it makes digits."""
 
 import sys
-from pathlib import Path
 
 import commands
 import digit_judge
@@ -9,7 +8,9 @@ import numpy as np
 import pytest
 
 from tfdfm import data
-from tfdfm.training.sampling import Sampler
+from tfdfm.images import to_uint8
+from tfdfm.serving.sampler import Local
+from tfdfm.training import sampling
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,7 @@ def judge():
 def test_four_of_five_samples_are_digits_without_a_doubt(judge, tmp_path):
     command = [sys.executable, "-m", "tfdfm.train", "--dataset=digits", f"--run_dir={tmp_path / 'run'}"]
     commands.run(command, timeout=1800)
-    sampler = Sampler(Path(tmp_path / "run"))
-    images = np.concatenate(list(sampler.images(sampler.latents(0, 1000, 0), None)))
+    images = to_uint8(Local(sampling.load(tmp_path / "run")).images(range(1000)) * 2 - 1)
     assert judge.confident(images) >= 0.8
     found = judge.probabilities(images)[:, : digit_judge.OTHER].argmax(axis=1)
     assert np.bincount(found, minlength=10).min() >= 10  # of a thousand: no digit is forgotten

@@ -45,19 +45,19 @@ class Random:
         """float32 in [0, 1), multiples of 2^-23. `shape` starts with the replica's batch."""
         batch, size = shape[0], math.prod(shape[1:])
         bits = self._bits(purpose, batch, -(-size // WORDS) * WORDS)[:, :size]
-        return tf.reshape(_unit(bits), shape)
+        return tf.reshape(unit(bits), shape)
 
     def normal(self, purpose: str, shape: list[int]) -> tf.Tensor:
         """float32 ~ N(0, 1) by Box and Muller's transform. `shape` starts with the replica's batch."""
         batch, size = shape[0], math.prod(shape[1:])
-        first, second = tf.split(_unit(self._bits(purpose, batch, -(-size // WORDS) * WORDS)), 2, axis=1)
+        first, second = tf.split(unit(self._bits(purpose, batch, -(-size // WORDS) * WORDS)), 2, axis=1)
         radius = tf.sqrt(-2.0 * tf.math.log(1.0 - first))
         angle = 2.0 * math.pi * second
         numbers = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=1)
         return tf.reshape(numbers[:, :size], shape)
 
 
-def _unit(bits: tf.Tensor) -> tf.Tensor:
+def unit(bits: tf.Tensor) -> tf.Tensor:
     """uint32 -> float32 in [0, 1): the top 23 bits as the mantissa of a number in [1, 2)."""
     one = tf.constant(0x3F800000, tf.uint32)
     return tf.bitcast(tf.bitwise.bitwise_or(tf.bitwise.right_shift(bits, 9), one), tf.float32) - 1.0

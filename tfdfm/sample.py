@@ -1,9 +1,11 @@
-"""Draws images from a run.
+"""Draws images from a run, or from an endpoint that serves its export.
 
     python -m tfdfm.sample --run_dir=runs/digits-seed0 --num=100 --out=digits.png
     python -m tfdfm.sample --run_dir=runs/mnist_conditional-seed0 --labels=3,5 --out=folder/
+    python -m tfdfm.sample --endpoint=localhost:8500 --num=100 --out=digits.png
 
-A path that ends in .png gets one grid; any other is a folder that gets one file an image.
+A path that ends in .png gets one grid; any other is a folder that gets one file an image. Image i of --seed=N is the
+model's image of seed 1,000,000 N + i, here and at every endpoint.
 """
 
 from pathlib import Path
@@ -14,37 +16,67 @@ from tfdfm import command
 from tfdfm.errors import UsageError
 
 COLUMNS = 8  # images from one latent to the next
+BATCH = 64
+SEEDS = 1_000_000  # of the model, for each of this command
 
 
 def define(values: flags.FlagValues):
-    flags.DEFINE_string("run_dir", None, "a run of tfdfm.train", required=True, flag_values=values)
+    flags.DEFINE_string("run_dir", None, "a run of tfdfm.train", flag_values=values)
+    flags.DEFINE_string("endpoint", None, "HOST:PORT of a model server, instead of a run", flag_values=values)
+    flags.DEFINE_string("model_name", "default", "the model's name at the endpoint", flag_values=values)
+    flags.DEFINE_string("checkpoint", "last", "last, best or a step, of a run", flag_values=values)
     flags.DEFINE_integer("num", 64, "images", lower_bound=1, flag_values=values)
     flags.DEFINE_list("labels", None, "classes by number, taken in turn (default: all)", flag_values=values)
     flags.DEFINE_integer(
-        "seed", 0, "of the latents: image i of a seed is always the same", lower_bound=0, flag_values=values
+        "seed", 0, "image i of a seed is always the same", lower_bound=0, upper_bound=10**12, flag_values=values
     )
-    flags.DEFINE_string("out", None, "FILE.png or a folder (default: RUN_DIR/sample-seedN.png)", flag_values=values)
+    flags.DEFINE_string(
+        "out", None, "FILE.png or a folder (default: sample-seedN.png, in the run if there is one)", flag_values=values
+    )
     flags.DEFINE_boolean(
         "interpolate", False, f"rows of {COLUMNS} images from one latent to the next", flag_values=values
     )
 
 
 def main(values: flags.FlagValues) -> None:
-    from tfdfm.training.sampling import Sampler, interpolate
-
+    if bool(values.run_dir) == bool(values.endpoint):
+        raise UsageError("Expected one of --run_dir and --endpoint.")
     asked = _numbers(values.labels)
-    sampler = Sampler(Path(values.run_dir))
-    if values.interpolate:
-        rows = -(-values.num // COLUMNS)
-        latents = interpolate(sampler.latents(0, rows + 1, values.seed), COLUMNS, sampler.config.prior)
-        latents = latents.numpy().reshape(rows * COLUMNS, -1)[: values.num]
-        labels = sampler.labels(asked, rows)
-        labels = None if labels is None else labels.repeat(COLUMNS)[: values.num]
-    else:
-        latents, labels = sampler.latents(0, values.num, values.seed), sampler.labels(asked, values.num)
-    out = Path(values.out or f"{values.run_dir}/sample-seed{values.seed}.png")
-    _write(sampler.images(latents, labels), out, COLUMNS if values.interpolate else None)
+    source = _source(values)
+    out = Path(values.out or f"{values.run_dir or '.'}/sample-seed{values.seed}.png")
+    batches = (_interpolated if values.interpolate else _drawn)(source, values.num, SEEDS * values.seed, asked)
+    _write(batches, out, COLUMNS if values.interpolate else None)
     print(f"{values.num} images: {out}")
+
+
+def _source(values: flags.FlagValues):
+    if values.endpoint:
+        from tfdfm.serving.client import connect
+
+        return connect(values.endpoint, model=values.model_name)
+    from tfdfm.serving.sampler import Local
+    from tfdfm.training import sampling
+
+    return Local(sampling.load(Path(values.run_dir), values.checkpoint))
+
+
+def _drawn(source, count: int, first: int, asked: list[int]):
+    from tfdfm.training.sampling import labels
+
+    given = labels(asked, count, source.num_classes)
+    for start in range(0, count, BATCH):
+        seeds = range(first + start, first + min(start + BATCH, count))
+        yield source.images(seeds, None if given is None else given[start : start + BATCH])
+
+
+def _interpolated(source, count: int, first: int, asked: list[int]):
+    from tfdfm.training.sampling import interpolate, labels
+
+    rows = -(-count // COLUMNS)
+    ends, prior = source.latents(range(first, first + rows + 1))
+    given = labels(asked, rows, source.num_classes)
+    latents = interpolate(ends, COLUMNS, prior).reshape(rows * COLUMNS, -1)[:count]
+    yield source.from_latents(latents, None if given is None else given.repeat(COLUMNS)[:count])
 
 
 def _numbers(labels: list[str] | None) -> list[int]:
@@ -59,10 +91,11 @@ def _write(batches, out: Path, columns: int | None):
 
     from tfdfm import images
 
+    found = (np.rint(batch * 255).astype(np.uint8) for batch in batches)
     if out.suffix.lower() == ".png":
-        images.write_png(out, images.grid(np.concatenate(list(batches)), columns))
+        images.write_png(out, images.grid(np.concatenate(list(found)), columns))
         return
-    for number, image in enumerate(image for batch in batches for image in batch):
+    for number, image in enumerate(image for batch in found for image in batch):
         images.write_png(out / f"{number:06d}.png", image)
 
 

@@ -69,15 +69,15 @@ class Checkpoints:
             self._prune()
         return path
 
-    def restore(self, *, part: bool = False) -> int | None:
+    def restore(self, *, part: bool = False, step: int | None = None) -> int | None:
         """Sets all variables to the newest good checkpoint; its step, or None where there is none at all.
 
-        `part`: these variables are only some of the saved ones.
+        `part`: these variables are only some of the saved ones. `step`: this one and no other.
 
         Raises:
           Failure: none is good, or the newest good one holds other names, shapes or types.
         """
-        found = self._found()
+        found = [path for path in self._found() if step is None or _step(path) == step]
         for path in found:
             values = self._load(path, part)
             if values is None:
@@ -85,13 +85,17 @@ class Checkpoints:
                 continue
             for variable in self._variables.values():
                 variable.assign(values.pop(0))  # one by one: the old value goes as the new one comes
-            return int(_NAME.fullmatch(path.name)[1])
+            return _step(path)
         if found:
             raise Failure(
                 f"No good checkpoint in {self.directory}: {', '.join(path.name for path in found)} are damaged. "
                 "Put back a copy, or remove them to start from the beginning."
             )
         return None
+
+    def steps(self) -> list[str]:
+        """Those that are kept, oldest first."""
+        return [str(step) for step in sorted({_step(path) for path in self._found()})]
 
     def latest(self) -> Path | None:
         """The newest checkpoint not known to be damaged."""
@@ -110,7 +114,7 @@ class Checkpoints:
             paths = [path for path in self.directory.iterdir() if _NAME.fullmatch(path.name)]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(paths, key=lambda path: (-int(path.name.removesuffix(".old")), path.name))
+        return sorted(paths, key=lambda path: (-_step(path), path.name))
 
     def _read(self) -> list[tf.Tensor]:
         return [variable.read_value() for variable in self._variables.values()]
@@ -174,6 +178,10 @@ class Checkpoints:
                 + "; ".join(f"{len(names)} {what} ({_few(names)})" for what, names in problems.items() if names)
                 + ". Use another --run_dir, or the code and config that wrote it."
             )
+
+
+def _step(path: Path) -> int:
+    return int(_NAME.fullmatch(path.name)[1])
 
 
 def _few(names: set[str]) -> str:

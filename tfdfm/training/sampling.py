@@ -1,91 +1,97 @@
-"""Images from a run directory: image i of a seed is the same however many are asked for."""
+"""The generator of a run, read back; and the way from one latent to the next."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
+from ml_collections import ConfigDict
 
 from tfdfm import config as recipes
-from tfdfm import images
 from tfdfm.errors import Failure, UsageError
-from tfdfm.objectives.base import draw_latents
-from tfdfm.random import Random
+from tfdfm.networks import Network
 from tfdfm.training import build
 from tfdfm.training.checkpoints import Checkpoints
 from tfdfm.training.trainer import flat_names
 
-BATCH = 64
+
+class Trained(NamedTuple):
+    generator: Network  # in float32
+    config: ConfigDict
+    step: int
+    channels: int
+    class_names: tuple[str, ...]  # of a conditional model; () otherwise
+    weights: str  # "generator", or "average" where the recipe keeps one
 
 
-class Sampler:
-    """The generator of a run's newest good checkpoint (its moving average where the recipe keeps one), in float32.
+def load(run_dir: Path, checkpoint: str = "last") -> Trained:
+    """The generator of a run's newest good checkpoint, of the one with the best score ("best") or of a step ("9000").
 
     Raises:
-        UsageError: no run there.
+        UsageError: no run there, or no such checkpoint; says which there are.
         Failure: it has no checkpoint yet, or no good one.
     """
-
-    def __init__(self, run_dir: Path):
-        path = run_dir / "config.json"
-        if not path.exists():
-            raise UsageError(f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}.")
-        self.config = recipes.check(recipes.read(path))
-        try:
-            about = json.loads(path.read_text())["data"]
-            channels, classes = about["channels"], about["num_classes"]
-        except (KeyError, TypeError):
-            raise UsageError(f"{path} is damaged: expected what a run writes of its data. Restore it.") from None
-        self.num_classes = classes if self.config.conditional else 0
-        self.config.precision = "float32"
-        self._generator = build.generator(self.config, channels, self.num_classes)
-        holder = "average" if self.config.ema_decay else "generator"
-        checkpoints = Checkpoints(run_dir / "checkpoints", flat_names(holder, self._generator.variables))
-        step = checkpoints.restore(part=True)
-        if step is None:
-            raise Failure(f"{run_dir} has no checkpoint yet: the first comes at step {self.config.checkpoint_every}.")
-        logging.info("Sampling from step %d of %s.", step, run_dir)
-        self._run = tf.function(self._generator, autograph=False, reduce_retracing=True)
-
-    def latents(self, first: int, count: int, seed: int) -> tf.Tensor:
-        """float32 [count, Z], the latents of images first, first + 1, ... of a seed."""
-        random = Random(seed, tf.constant(0, tf.int64), tf.constant(first, tf.int64))
-        return draw_latents(random, count, self.config.latent_size, self.config.prior)
-
-    def images(self, latents: tf.Tensor, labels: np.ndarray | None) -> Iterator[np.ndarray]:
-        """uint8 [at most 64, H, W, C] at a time for latents [N, Z] (, labels [N])."""
-        for start in range(0, len(latents), BATCH):
-            part = slice(start, start + BATCH)
-            yield images.to_uint8(self._run(latents[part], labels=None if labels is None else labels[part]))
-
-    def labels(self, asked: list[int] | None, count: int) -> np.ndarray | None:
-        """int32 [count]: the asked ones in turn, all classes in turn if none are; None for an unconditional model.
-
-        Raises:
-            UsageError: labels asked of an unconditional model, or out of range.
-        """
-        if not self.num_classes:
-            if asked:
-                raise UsageError(
-                    f"--labels given, but this model is unconditional (dataset {self.config.dataset}). Leave it out."
-                )
-            return None
-        for label in asked or []:
-            if not 0 <= label < self.num_classes:
-                raise UsageError(f"Expected --labels between 0 and {self.num_classes - 1}, given {label}.")
-        return np.resize(np.asarray(asked or range(self.num_classes), np.int32), count)
+    path = run_dir / "config.json"
+    if not path.exists():
+        raise UsageError(f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}.")
+    config = recipes.check(recipes.read(path))
+    try:
+        about = json.loads(path.read_text())["data"]
+        channels, class_names = about["channels"], tuple(about["class_names"]) if config.conditional else ()
+    except (KeyError, TypeError):
+        raise UsageError(f"{path} is damaged: expected what a run writes of its data. Restore it.") from None
+    config.precision = "float32"
+    generator = build.generator(config, channels, len(class_names))
+    weights = "average" if config.ema_decay else "generator"
+    step = _restore(run_dir / "checkpoints", flat_names(weights, generator.variables), checkpoint)
+    if step is None:
+        raise Failure(f"{run_dir} has no checkpoint yet: the first comes at step {config.checkpoint_every}.")
+    logging.info("The generator of step %d of %s.", step, run_dir)
+    return Trained(generator, config, step, channels, class_names, weights)
 
 
-def interpolate(ends: tf.Tensor, steps: int, prior: str) -> tf.Tensor:
+def _restore(directory: Path, variables: dict, checkpoint: str) -> int | None:
+    if checkpoint == "best":
+        directory = directory / "best"
+        if not directory.is_dir():
+            raise UsageError(
+                f"Expected a best checkpoint in {directory}: this run kept no scores. Leave out --checkpoint."
+            )
+        checkpoint = "last"
+    checkpoints = Checkpoints(directory, variables)
+    if checkpoint == "last":
+        return checkpoints.restore(part=True)
+    if checkpoint not in checkpoints.steps():
+        known = ", ".join(checkpoints.steps()) or "none"
+        raise UsageError(f"Expected --checkpoint to be last, best or one of the steps kept ({known}), given {checkpoint}.")
+    return checkpoints.restore(part=True, step=int(checkpoint))
+
+
+def labels(asked: list[int] | None, count: int, num_classes: int) -> np.ndarray | None:
+    """int64 [count]: the asked ones in turn, all classes in turn if none are; None for an unconditional model.
+
+    Raises:
+        UsageError: labels asked of an unconditional model, or out of range.
+    """
+    if not num_classes:
+        if asked:
+            raise UsageError("--labels given, but this model is unconditional. Leave it out.")
+        return None
+    for label in asked or []:
+        if not 0 <= label < num_classes:
+            raise UsageError(f"Expected --labels between 0 and {num_classes - 1}, given {label}.")
+    return np.resize(np.asarray(asked or range(num_classes), np.int64), count)
+
+
+def interpolate(ends: np.ndarray, steps: int, prior: str) -> np.ndarray:
     """Latents [R + 1, Z] -> [R, steps, Z], from each to the next: straight (uniform) or on the sphere (normal)."""
     a, b = ends[:-1, None], ends[1:, None]  # [R, 1, Z]
-    t = tf.linspace(0.0, 1.0, steps)[None, :, None]
+    t = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
     if prior == "uniform":
-        return (1.0 - t) * a + t * b
-    cosine = tf.reduce_sum(a * b, -1, keepdims=True) / (
-        tf.norm(a, axis=-1, keepdims=True) * tf.norm(b, axis=-1, keepdims=True)
+        return (1 - t) * a + t * b
+    cosine = (a * b).sum(-1, keepdims=True) / (
+        np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
     )
-    angle = tf.acos(tf.clip_by_value(cosine, -1.0 + 1e-6, 1.0 - 1e-6))
-    return (tf.sin((1.0 - t) * angle) * a + tf.sin(t * angle) * b) / tf.sin(angle)
+    angle = np.arccos(np.clip(cosine, -1 + 1e-6, 1 - 1e-6))
+    return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
