@@ -59,6 +59,7 @@ def test_the_wheel_holds_all_code_and_all_recipes(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     expected = {f"tfdfm/{name}" for name in modules(ROOT / "tfdfm")}
     assert names == expected | {f"tfdfm/configs/{name}" for name in modules(ROOT / "configs")}
+    assert "tfdfm/serving/page.html" in zipfile.ZipFile(wheel).namelist()
 
 
 @pytest.mark.slow
