@@ -54,7 +54,8 @@ class Sampler(tf.Module):
 
     def _latents(self, inputs):
         drawn = threefry.latents(inputs["seed"], self._width, self._prior)
-        return {"latents": drawn, "prior": tf.fill(tf.shape(inputs["seed"]), self._prior)}
+        facts = {"prior": self._prior, "num_classes": tf.constant(self._classes, tf.int64)}  # for clients
+        return {"latents": drawn} | {name: tf.fill(tf.shape(inputs["seed"]), fact) for name, fact in facts.items()}
 
     def _from_latents(self, inputs):
         labels = inputs.get("labels")
