@@ -1,0 +1,201 @@
+"""Merges the requests that wait for one signature into one run: a queue for each version and signature."""
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import grpc
+import numpy as np
+
+from tfdfm.errors import UsageError
+from tfdfm.serving.status import Refused, invalid
+
+Arrays = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """As TF Serving's BatchingParameters. Without a file: large requests are split, alone ones never wait."""
+
+    merge: bool = True
+    max_rows: int = 1024  # of one request
+    max_run: int = 64  # of one run
+    timeout: float = 0.0  # seconds that a run which is not full waits for more
+    max_waiting: int = 640  # rows
+    threads: int = 1  # runs of one queue at the same time
+    sizes: tuple[int, ...] = ()
+
+    def padded(self, rows: int) -> int:
+        """The next allowed size."""
+        return next((size for size in self.sizes if size >= rows), rows)
+
+
+UNMERGED = Settings(merge=False, threads=os.cpu_count() or 1)
+
+
+def settings(parameters) -> Settings:
+    """From BatchingParameters, with TF Serving's defaults. Raises UsageError."""
+
+    def value(name: str, default: int) -> int:
+        given = getattr(parameters, name).value if parameters.HasField(name) else default
+        if given < (0 if name == "batch_timeout_micros" else 1):
+            raise UsageError(f"Expected a positive {name} in the batching parameters, given {given}.")
+        return given
+
+    rows = value("max_batch_size", 1000)
+    split = parameters.enable_large_batch_splitting.value
+    run = min(value("max_execution_batch_size", rows), rows) if split else rows
+    sizes = tuple(parameters.allowed_batch_sizes)
+    if sizes and (sizes[-1] != run or sizes[0] < 1 or list(sizes) != sorted(set(sizes))):
+        limit = "max_execution_batch_size" if split else "max_batch_size"
+        raise UsageError(f"Expected rising allowed_batch_sizes that end with {limit} = {run}, given {list(sizes)}.")
+    waiting = value("max_enqueued_batches", 10) * run
+    threads = value("num_batch_threads", os.cpu_count() or 1)
+    return Settings(True, rows, run, value("batch_timeout_micros", 0) / 1e6, waiting, threads, sizes)
+
+
+@dataclass(eq=False)
+class _Task:
+    feeds: Arrays
+    rows: int  # 0: runs alone
+    answer: asyncio.Future
+    since: float = field(default_factory=time.monotonic)
+
+    def merges_with(self, other: "_Task") -> bool:
+        return all(a.shape[1:] == b.shape[1:] for a, b in zip(self.feeds, other.feeds, strict=True))
+
+
+class Owner(Protocol):
+    """Is told of each run, so that nobody closes the session meanwhile."""
+
+    def started(self, rows: int, waited: list[float]) -> None: ...
+
+    def finished(self) -> None: ...
+
+
+class Queue:
+    """Belongs to the event loop; only `_execute` is called in a thread of the executor."""
+
+    def __init__(self, run: Callable[[Arrays], Arrays], limits: Settings, executor: Executor, owner: Owner):
+        self._run, self._limits, self._executor, self._owner = run, limits, executor, owner
+        self._waiting: deque[_Task] = deque()
+        self._rows = 0  # of the waiting
+        self._running = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __call__(self, feeds: Arrays, rows: int) -> Arrays:
+        """The outputs of a request of `rows` rows (0: not to be merged). Raises Refused."""
+        if rows > self._limits.max_rows:
+            raise invalid(f"Expected at most {self._limits.max_rows} rows in a request, given a batch size of {rows}.")
+        if rows <= self._limits.max_run or not self._limits.merge:
+            return await self._add([(feeds, rows)])[0]
+        starts = range(0, rows, self._limits.max_run)
+        pieces = [[feed[start : start + self._limits.max_run] for feed in feeds] for start in starts]
+        parts = await asyncio.gather(*self._add([(piece, len(piece[0])) for piece in pieces]))
+        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+    def _add(self, requests: list[tuple[Arrays, int]]) -> list[asyncio.Future]:
+        self._drop()
+        rows = sum(max(1, rows) for _, rows in requests)
+        if self._waiting and self._rows + rows > self._limits.max_waiting:
+            raise Refused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"The batch scheduling queue to which this request was submitted is full: {self._rows} rows wait.",
+            )
+        loop = asyncio.get_running_loop()
+        tasks = [_Task(feeds, rows, loop.create_future()) for feeds, rows in requests]
+        self._waiting.extend(tasks)
+        self._rows += rows
+        self._start()
+        return [task.answer for task in tasks]
+
+    def _start(self) -> None:
+        while self._waiting and self._running < self._limits.threads:
+            batch = self._take()
+            if not batch:
+                return
+            self._running += 1
+            now = time.monotonic()
+            self._owner.started(max(1, sum(task.rows for task in batch)), [now - task.since for task in batch])
+            run = asyncio.get_running_loop().run_in_executor(self._executor, self._execute, batch)
+            run.add_done_callback(lambda done, batch=batch: self._finish(batch, done.result()))
+
+    def _take(self) -> list[_Task]:
+        """The requests at the head that go together; none when it pays to wait for more."""
+        self._drop()
+        batch, rows = [], 0
+        for task in self._waiting:
+            if batch and not (self._limits.merge and task.rows and batch[0].rows and task.merges_with(batch[0])):
+                break
+            if batch and rows + task.rows > self._limits.max_run:
+                break
+            batch.append(task)
+            rows += task.rows
+        if not batch or self._waits(batch, rows):
+            return []
+        for task in batch:
+            self._waiting.popleft()
+            self._rows -= max(1, task.rows)
+        return batch
+
+    def _drop(self) -> None:
+        """Forgets who no longer waits: deadlines passed, connections cut."""
+        if any(task.answer.done() for task in self._waiting):
+            self._waiting = deque(task for task in self._waiting if not task.answer.done())
+            self._rows = sum(max(1, task.rows) for task in self._waiting)
+
+    def _waits(self, batch: list[_Task], rows: int) -> bool:
+        if not self._limits.timeout or not rows or rows >= self._limits.max_run or len(batch) < len(self._waiting):
+            return False
+        left = batch[0].since + self._limits.timeout - time.monotonic()
+        if left > 0 and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(left, self._time)
+        return left > 0
+
+    def _time(self) -> None:
+        self._timer = None
+        self._start()
+
+    def _execute(self, batch: list[_Task]) -> list[Arrays | Exception]:
+        if len(batch) > 1 or self._limits.padded(batch[0].rows) > batch[0].rows > 0:
+            try:
+                return self._merged(batch)
+            except (Refused, ValueError):
+                pass  # each alone, so that one bad request harms no other
+        return [self._alone(task) for task in batch]
+
+    def _alone(self, task: _Task) -> Arrays | Exception:
+        try:
+            return self._run(task.feeds)
+        except Exception as error:
+            return error
+
+    def _merged(self, batch: list[_Task]) -> list[Arrays]:
+        """Raises ValueError when an output has not one row for each row of the inputs."""
+        columns = list(zip(*(task.feeds for task in batch), strict=True))
+        feeds = [np.concatenate(column) for column in columns]
+        rows = len(feeds[0])
+        if size := self._limits.padded(rows) - rows:
+            feeds = [np.concatenate([feed, np.repeat(feed[:1], size, axis=0)]) for feed in feeds]
+        outputs = self._run(feeds)
+        if any(len(output) != rows + size for output in outputs):
+            raise ValueError("an output without a row for each row of the inputs")
+        ends = np.cumsum([task.rows for task in batch])
+        return [[output[end - task.rows : end] for output in outputs] for task, end in zip(batch, ends, strict=True)]
+
+    def _finish(self, batch: list[_Task], results: list[Arrays | Exception]) -> None:
+        self._running -= 1
+        self._owner.finished()
+        for task, result in zip(batch, results, strict=True):
+            if task.answer.done():
+                continue
+            if isinstance(result, Exception):
+                task.answer.set_exception(result)
+            else:
+                task.answer.set_result(result)
+        self._start()

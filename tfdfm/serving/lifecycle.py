@@ -1,0 +1,229 @@
+"""Models and their versions while the server runs: loaded, available, retired, closed."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis import get_model_status_pb2
+from tensorflow_serving.config import model_server_config_pb2
+
+from tfdfm.errors import Failure
+from tfdfm.serving import batching, disk, warmup
+from tfdfm.serving.models import Model, Signature
+from tfdfm.serving.status import Refused, invalid, not_found
+
+State = get_model_status_pb2.ModelVersionStatus.State
+
+
+class Version:
+    """One version of a model. Belongs to the event loop; `users` counts requests and runs under way."""
+
+    def __init__(self, number: int, path: Path, ran: Callable[[int, list[float]], None]):
+        self.number, self.path, self._ran = number, path, ran
+        self.state, self.error, self.seen = State.START, None, ()
+        self.model: Model | None = None
+        self._queues: dict[str, batching.Queue] = {}
+        self._users, self._free = 0, asyncio.Event()
+        self._free.set()
+
+    def load(self) -> None:
+        """In a thread. Raises Refused, Failure."""
+        model = Model(self.path)
+        try:
+            warmup.run(model)
+        except BaseException:
+            model.close()
+            raise
+        self.model = model
+
+    def queue(self, signature: Signature, limits: batching.Settings, executor: Executor) -> batching.Queue:
+        if signature.name not in self._queues:
+            self._queues[signature.name] = batching.Queue(signature.run, limits, executor, self)
+        return self._queues[signature.name]
+
+    def hold(self) -> None:
+        self._users += 1
+        self._free.clear()
+
+    def finished(self) -> None:
+        self._users -= 1
+        if not self._users:
+            self._free.set()
+
+    def started(self, rows: int, waited: list[float]) -> None:
+        self._ran(rows, waited)
+        self.hold()
+
+    async def close(self) -> None:
+        """After the last request under way."""
+        self.state = State.UNLOADING
+        await self._free.wait()
+        model, self.model, self._queues = self.model, None, {}
+        await asyncio.to_thread(model.close)
+        self.state = State.END
+
+    async def idle(self) -> None:
+        await self._free.wait()
+
+
+class Served:
+    """One model of the configuration, with every version that it ever had."""
+
+    def __init__(self, wanted: disk.Wanted):
+        self.wanted: disk.Wanted | None = wanted
+        self.versions: dict[int, Version] = {}
+        self.labels: dict[str, int] = {}
+        self.lock = asyncio.Lock()
+
+    def available(self) -> list[int]:
+        return sorted(number for number, version in self.versions.items() if version.state == State.AVAILABLE)
+
+
+class Lifecycle:
+    """Which versions there are. Every method belongs to the event loop."""
+
+    def __init__(self, ran: Callable[[str, int, list[float]], None], early_labels: bool = False):
+        """`ran(model, rows, waited)` is told of each run; `early_labels`: labels may name what is not available."""
+        self._ran, self._early_labels = ran, early_labels
+        self.models: dict[str, Served] = {}
+        self._operators: set[Path] = set()
+        self.closing = False
+
+    async def configure(self, config: model_server_config_pb2.ModelServerConfig, *, client: bool = False) -> None:
+        """Serves these models and no others; returns when that is so. Raises Refused.
+
+        What a `client` sends may name paths below those that the operator gave, and no others.
+        """
+        wanted = disk.wanted(config)
+        if client:
+            wanted = [await asyncio.to_thread(disk.confined, model, self._operators) for model in wanted]
+        else:
+            self._operators |= {model.base for model in wanted}
+        for model in wanted:
+            self._check_labels(model)
+        for served in self.models.values():
+            served.wanted = None
+        for model in wanted:
+            self.models.setdefault(model.name, Served(model)).wanted = model
+        await self.refresh()
+        for model in wanted:
+            self._label(model)
+
+    def _check_labels(self, model: disk.Wanted) -> None:
+        pass
+
+    def _label(self, model: disk.Wanted) -> None:
+        """Raises Refused (FAILED_PRECONDITION) when a label names a version that is not available."""
+        served = self.models[model.name]
+        gone = set(model.labels.values()) - set(served.available())
+        if gone and not self._early_labels:
+            raise Refused(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"Request to assign label to version {min(gone)} of model {model.name}, "
+                "which is not currently available for inference.",
+            )
+        served.labels = model.labels
+
+    async def refresh(self) -> None:
+        """Brings every model to what the disk and the configuration say."""
+        await asyncio.gather(*(self._bring(served) for served in list(self.models.values())))
+
+    async def _bring(self, served: Served) -> None:
+        async with served.lock:
+            try:
+                found = await asyncio.to_thread(disk.versions, served.wanted) if served.wanted else {}
+            except OSError as error:
+                logging.warning("Cannot look for versions in %s: %s", served.wanted.base, error.strerror)
+                return
+            for number, path in found.items():
+                await self._load(served, number, path)
+            available = set(served.available())
+            if found.keys() & available or not found:  # a version that fails does not take the old one's place
+                for number in available - found.keys():
+                    logging.info("Retiring version %d", number)
+                    await served.versions[number].close()
+
+    async def _load(self, served: Served, number: int, path: Path) -> None:
+        known = served.versions.get(number)
+        if known and known.state == State.AVAILABLE:
+            return
+        seen = await asyncio.to_thread(disk.fingerprint, path)
+        if known and known.error and known.seen == seen:
+            return
+        name = served.wanted.name
+        version = Version(number, path, lambda rows, waited: self._ran(name, rows, waited))
+        served.versions[number] = version
+        version.state, version.seen = State.LOADING, seen
+        try:
+            await asyncio.to_thread(version.load)
+            version.state = State.AVAILABLE
+            logging.info("Serving version %d of %s", number, name)
+        except (Refused, Failure) as error:
+            code = error.code if isinstance(error, Refused) else grpc.StatusCode.INTERNAL
+            version.state, version.error = State.END, (code.value[0], str(error))
+            logging.error("Cannot serve version %d of %s: %s", number, name, error)
+
+    async def watch(self, seconds: float) -> None:
+        """Follows the disk until cancelled."""
+        while True:
+            await asyncio.sleep(seconds)
+            await self.refresh()
+
+    def find(self, name: str, number: int | None = None, label: str | None = None) -> Version:
+        """Raises Refused."""
+        if not name:
+            raise invalid("ModelSpec has no name specified.")
+        served = self.models.get(name)
+        if label:
+            number = self._number(served, label)
+        if number is None:
+            number = max(served.available(), default=None) if served else None
+            request = f"Latest({name})"
+        else:
+            request = f"Specific({name}, {number})"
+        version = served.versions.get(number) if served else None
+        if not version or version.state != State.AVAILABLE:
+            raise not_found(f"Servable not found for request: {request}")
+        return version
+
+    def _number(self, served: Served | None, label: str) -> int:
+        if not served or label not in served.labels:
+            raise invalid(f"Unrecognized servable version label: {label}")
+        return served.labels[label]
+
+    @contextmanager
+    def lease(self, name: str, number: int | None = None, label: str | None = None) -> Iterator[Version]:
+        """A version that stays until the request is answered. Raises Refused."""
+        if self.closing:
+            raise Refused(grpc.StatusCode.UNAVAILABLE, "The server is shutting down.")
+        version = self.find(name, number, label)
+        version.hold()
+        try:
+            yield version
+        finally:
+            version.finished()
+
+    async def drain(self) -> None:
+        """Refuses new requests and waits for those under way."""
+        self.closing = True
+        await asyncio.gather(*(version.idle() for version in self._all()))
+
+    async def close(self) -> None:
+        await asyncio.gather(*(version.close() for version in self._all() if version.state == State.AVAILABLE))
+
+    def _all(self) -> list[Version]:
+        return [version for served in self.models.values() for version in served.versions.values()]
+
+
+def failures(models: Mapping[str, Served]) -> list[str]:
+    """One line for each model that has no version available, with the reason."""
+    lines = []
+    for name, served in models.items():
+        if served.wanted and not served.available():
+            errors = [f"version {number}: {version.error[1]}" for number, version in served.versions.items()]
+            lines.append(f"model {name!r}: " + ("; ".join(errors) or f"no version (a number) in {served.wanted.base}"))
+    return lines

@@ -1,0 +1,200 @@
+"""The embedded server: one process, one event loop for gRPC and REST, TensorFlow in threads."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import grpc
+import tensorflow as tf
+from aiohttp import web
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tensorflow_serving.config import model_server_config_pb2
+
+from tfdfm.errors import Failure, UsageError
+from tfdfm.serving import batching, grpc_server, lifecycle, protos
+from tfdfm.serving.core import Core
+from tfdfm.serving.metrics import PATH, Metrics
+from tfdfm.serving.status import Refused
+
+OFF, ANY = 0, -1  # ports
+_THREADS = 32
+_GRACE = 10.0  # seconds for answers to leave, after the last request is done
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of one server; the flags of tfdfm.serve say what each means."""
+
+    config: model_server_config_pb2.ModelServerConfig
+    host: str = "127.0.0.1"
+    port: int = 8500
+    socket_path: str = ""
+    rest_port: int = 8501
+    rest_timeout_ms: int = 30_000
+    cors: bool = False
+    max_bytes: int = 64 << 20
+    limits: batching.Settings = field(default_factory=batching.Settings)
+    poll_seconds: float = 1.0
+    config_file: str = ""
+    config_poll_seconds: float = 0.0
+    early_labels: bool = False
+    health: bool = True
+    metrics_path: str | None = PATH
+    channel_arguments: tuple[tuple[str, str | int], ...] = ()
+    ssl: Message | None = None  # SSLConfig
+
+
+class Server:
+    """`start`, then `line` says where; `stop` answers what is under way."""
+
+    def __init__(self, options: Options):
+        self._options, self._config = options, options.config
+        self.lifecycle = lifecycle.Lifecycle(self._ran, options.early_labels)
+        self.metrics = Metrics(lambda name: name in self.lifecycle.models)
+        self._executor = ThreadPoolExecutor(_THREADS, "run")
+        self.core = Core(self.lifecycle, options.limits, self._executor)
+        self._tasks: list[asyncio.Task] = []
+        self._health = health.aio.HealthServicer()
+        self._rest: web.AppRunner | None = None
+        self.ports: dict[str, int] = {}
+
+    def _ran(self, model: str, rows: int, waited: list[float]) -> None:
+        self.metrics.run(model, rows, waited)
+
+    async def start(self) -> None:
+        """Loads the models, then opens the ports. Raises UsageError, Failure."""
+        try:
+            await self.lifecycle.configure(self._options.config)
+        except Refused as refused:
+            raise UsageError(refused.message) from None
+        if lines := lifecycle.failures(self.lifecycle.models):
+            raise Failure(f"Cannot serve {'; '.join(lines)}")
+        self._grpc = self._make_grpc()
+        await self._grpc.start()
+        await self._start_rest()
+        for name in ("", *grpc_server.SERVICES):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if self._options.poll_seconds > 0:
+            self._follow(self._options.poll_seconds, self.lifecycle.refresh)
+        if self._options.config_file and self._options.config_poll_seconds > 0:
+            self._follow(self._options.config_poll_seconds, self._reread)
+
+    def _make_grpc(self) -> grpc.aio.Server:
+        options = self._options
+        limit = ("grpc.max_receive_message_length", options.max_bytes)
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0), limit, *options.channel_arguments])
+        grpc_server.add(server, self.core, self.lifecycle, self.metrics)
+        if options.health:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        if options.port != OFF:
+            self.ports["gRPC"] = _bind(server, _address(options.host, options.port), options.ssl)
+        if options.socket_path:
+            _bind(server, f"unix:{os.path.abspath(options.socket_path)}", options.ssl)
+        return server
+
+    async def _start_rest(self) -> None:
+        options = self._options
+        if options.rest_port == OFF:
+            return
+        from tfdfm.serving import rest
+
+        app = rest.application(
+            self.core,
+            self.metrics,
+            timeout_ms=options.rest_timeout_ms,
+            max_body=options.max_bytes,
+            metrics_path=options.metrics_path,
+            cors=options.cors,
+        )
+        self._rest = web.AppRunner(app, shutdown_timeout=_GRACE)
+        await self._rest.setup()
+        port = max(options.rest_port, 0)
+        try:
+            await web.TCPSite(self._rest, options.host, port).start()
+        except OSError as error:
+            raise Failure(f"Cannot listen on port {port} for REST: {error.strerror}.") from None
+        self.ports["REST"] = self._rest.addresses[0][1]
+
+    def _follow(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        async def follow() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await work()
+                except Exception:
+                    logging.exception("What is on disk cannot be followed; the models stay as they are")
+
+        self._tasks.append(asyncio.create_task(follow()))
+
+    async def _reread(self) -> None:
+        config = await asyncio.to_thread(protos.read, self._options.config_file, protos.ModelServerConfig)
+        if config != self._config:
+            self._config = config
+            await self.lifecycle.configure(config)
+
+    def line(self) -> str:
+        """What is served and where."""
+        models = self.lifecycle.models.items()
+        names = ", ".join(f"{name} version {max(served.available())}" for name, served in models)
+        places = {
+            "gRPC": _address(self._options.host, self.ports.get("gRPC", 0)),
+            "REST": f"http://{_address(self._options.host, self.ports.get('REST', 0))}",
+        }
+        where = [f"{kind} {places[kind]}" for kind in self.ports]
+        if self._options.socket_path:
+            where.append(f"gRPC unix:{self._options.socket_path}")
+        return f"Serving {names}: {', '.join(where)}"
+
+    async def stop(self) -> None:
+        """Health first, then no new requests, then the answers of those under way, then the ports."""
+        await self._health.enter_graceful_shutdown()
+        for task in self._tasks:
+            task.cancel()
+        await self.lifecycle.drain()
+        await self._grpc.stop(_GRACE)
+        if self._rest:
+            await self._rest.cleanup()
+        await self.lifecycle.close()
+        self._executor.shutdown()
+
+
+def serve(options: Options) -> None:
+    """Until SIGTERM or SIGINT. Raises UsageError, Failure."""
+    tf.get_logger().setLevel("ERROR")  # the loader says at every call that it is of TF1
+    asyncio.run(_serve(Server(options)))
+
+
+async def _serve(server: Server) -> None:
+    stop = asyncio.Event()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(kind, stop.set)
+    await server.start()
+    print(server.line(), flush=True)
+    await stop.wait()
+    logging.info("Stopping: requests under way are answered, new ones are not.")
+    await server.stop()
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{max(port, 0)}" if ":" in host else f"{host}:{max(port, 0)}"
+
+
+def _bind(server: grpc.aio.Server, address: str, ssl: Message | None) -> int:
+    """The port. Raises Failure."""
+    try:
+        return server.add_secure_port(address, _credentials(ssl)) if ssl else server.add_insecure_port(address)
+    except RuntimeError:
+        reason = "is the key or certificate damaged, or the port taken?" if ssl else "is the port taken?"
+        raise Failure(f"Cannot listen on {address} for gRPC: {reason}") from None
+
+
+def _credentials(ssl: Message) -> grpc.ServerCredentials:
+    if not (ssl.server_key and ssl.server_cert):
+        raise UsageError("Expected server_key and server_cert as PEM text in the SSLConfig.")
+    pair = (ssl.server_key.encode(), ssl.server_cert.encode())
+    return grpc.ssl_server_credentials([pair], ssl.custom_ca.encode() or None, ssl.client_verify)

@@ -1,0 +1,96 @@
+"""TensorProto to array and back, quickly, and never trusting a client's sizes."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2, types_pb2
+
+from tfdfm.serving.status import invalid
+
+LIMIT = 1 << 28  # bytes of one tensor: a shape may claim more than its message holds, a single value fills it
+_FIELDS = {  # dtype: the field that holds its values, the type of a value there
+    tf.float32: ("float_val", np.float32),
+    tf.float64: ("double_val", np.float64),
+    tf.int64: ("int64_val", np.int64),
+    tf.uint64: ("uint64_val", np.uint64),
+    tf.uint32: ("uint32_val", np.uint32),
+    tf.bool: ("bool_val", np.bool_),
+    tf.string: ("string_val", object),
+    tf.half: ("half_val", np.uint16),
+    tf.bfloat16: ("half_val", np.uint16),
+    tf.complex64: ("scomplex_val", np.float32),
+    tf.complex128: ("dcomplex_val", np.float64),
+    **dict.fromkeys((tf.int8, tf.int16, tf.int32, tf.uint8, tf.uint16), ("int_val", np.int32)),
+}
+_PARTS = ("half_val", "scomplex_val", "dcomplex_val")  # values are stored in pieces or as bits
+_FIXED = {"float_val": b"\x2a", "double_val": b"\x32"}  # the tags of packed fields that lie on the wire as in memory
+
+
+def array(proto: tensor_pb2.TensorProto) -> np.ndarray:
+    """The tensor's values. Raises Refused (INVALID_ARGUMENT) when it has no known type, shape or size."""
+    dtype = tf.as_dtype(proto.dtype) if types_pb2.DT_INVALID < proto.dtype < 100 else None
+    if dtype not in _FIELDS:
+        raise invalid(f"Expected a tensor of numbers or strings, given data type {proto.dtype}.")
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    count, kind = math.prod(shape), np.dtype(dtype.as_numpy_dtype)
+    if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or count * kind.itemsize > LIMIT or len(shape) > 32:
+        raise invalid(f"Expected a tensor with a shape of at most {LIMIT} bytes, given shape {shape} of {dtype.name}.")
+    if proto.tensor_content and dtype != tf.string:
+        if len(proto.tensor_content) != count * kind.itemsize:
+            raise invalid(
+                f"Expected {count * kind.itemsize} bytes for shape {shape} of {dtype.name}, "
+                f"given {len(proto.tensor_content)} in tensor_content."
+            )
+        return np.frombuffer(proto.tensor_content, kind).reshape(shape)
+    return _filled(_values(proto, dtype, kind), count, kind).reshape(shape)
+
+
+def _values(proto: tensor_pb2.TensorProto, dtype: tf.DType, kind: np.dtype) -> np.ndarray:
+    name, stored = _FIELDS[dtype]
+    held = getattr(proto, name)
+    if name == "string_val":
+        values = np.empty(len(held), object)
+        values[:] = held
+        return values
+    if name == "half_val":  # the bits of each value, in an int32
+        return np.array(held, np.int32).astype(stored).view(kind)
+    if name in _PARTS:  # real and imaginary parts by turns
+        return np.array(held[: len(held) // 2 * 2], stored).view(kind)
+    return np.array(held).astype(kind) if len(held) else np.empty(0, kind)
+
+
+def _filled(values: np.ndarray, count: int, kind: np.dtype) -> np.ndarray:
+    """Missing values repeat the last one, as TensorFlow has it; none at all are zeros."""
+    if values.size == count:
+        return values
+    if values.size > count:
+        raise invalid(f"Expected at most {count} values in a tensor, given {values.size}.")
+    last = values[-1] if values.size else b"" if kind.hasobject else kind.type(0)
+    whole = np.full(count, last, kind)
+    whole[: values.size] = values
+    return whole
+
+
+def fill(proto: tensor_pb2.TensorProto, values: np.ndarray) -> None:
+    """Writes an array into an empty TensorProto, its values in the typed field."""
+    dtype = tf.as_dtype(values.dtype)
+    name, stored = _FIELDS[dtype]
+    proto.dtype = dtype.as_datatype_enum
+    for size in values.shape:
+        proto.tensor_shape.dim.add(size=size)
+    flat = np.ascontiguousarray(values).ravel()
+    if name in _FIXED:  # 0.1 ms for 64 images where extend(flat.tolist()) takes 7
+        proto.MergeFromString(_FIXED[name] + _varint(flat.nbytes) + flat.astype(flat.dtype.newbyteorder("<")).tobytes())
+    elif name == "string_val":
+        proto.string_val.extend(value if isinstance(value, bytes) else value.encode() for value in flat)
+    else:
+        getattr(proto, name).extend((flat.view(stored) if name in _PARTS else flat).tolist())
+
+
+def _varint(number: int) -> bytes:
+    digits = bytearray()
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
