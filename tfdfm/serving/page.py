@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 
 from aiohttp import web
@@ -29,3 +30,8 @@ HEADERS = {
 async def show(_: web.Request) -> web.Response:
     """Nothing is fetched from elsewhere, nothing but the page's own script runs."""
     return web.Response(body=PAGE.encode(), headers=HEADERS)
+
+
+def card(whole: Mapping) -> dict:
+    """What the page shows of a model card; scores may be NaN, which is no JSON."""
+    return {key: whole.get(key) for key in ("format", "dataset", "step", "image_size", "num_classes", "class_names")}

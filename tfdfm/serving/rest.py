@@ -91,7 +91,9 @@ async def _metrics(metrics: Any) -> web.Response:
 
 
 async def _models(core: Any) -> web.Response:
-    return _json(json.dumps(core.models()))
+    """For the page. A version is a string: JavaScript's numbers end at 2^53."""
+    shown = [model | {"versions": [str(version) for version in model["versions"]]} for model in core.models()]
+    return _json(json.dumps([model | {"card": page.card(model["card"] or {})} for model in shown]))
 
 
 async def _allow(request: web.Request, response: web.StreamResponse) -> None:
