@@ -5,11 +5,13 @@ import os
 import commands
 import numpy as np
 import pytest
+import tensorflow as tf
 import toys
 
 from tfdfm import config as recipes
 from tfdfm import data
-from tfdfm.training import distribution, run
+from tfdfm.serving import exporting
+from tfdfm.training import build, distribution, run, sampling
 
 NAMES = sorted(recipes.names())
 SOME = NAMES if os.environ.get("TFDFM_TEST_ALL") else NAMES[::3]
@@ -76,6 +78,21 @@ def test_a_run_in_two_parts_is_the_run_in_one(name, tmp_path):
         assert run.train(config, tmp_path / run_dir) is None
         run.forget()
     commands.assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_export_is_the_model(name, tmp_path):
+    config, found = run.resolve(toy(name))
+    names = tuple(map(str, range(found.num_classes))) if config.conditional else ()
+    generator = build.generator(config, found.channels, len(names))
+    trained = sampling.Trained(generator, config, 0, found.channels, names, "generator")
+    model = tf.saved_model.load(str(exporting.write(trained, tmp_path)))
+    inputs = {"seed": tf.range(4, dtype=tf.int64)} | ({"labels": tf.range(4, dtype=tf.int64)} if names else {})
+    images = model.signatures["serving_default"](**inputs)["images"]
+    latents = model.signatures["latents"](seed=inputs["seed"])["latents"]
+    expected = (generator(latents, labels=inputs.get("labels")) + 1) / 2
+    assert images.shape == (4, config.image_size, config.image_size, found.channels)
+    np.testing.assert_allclose(images, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -64,7 +64,9 @@ def _restore(directory: Path, variables: dict, checkpoint: str) -> int | None:
         return checkpoints.restore(part=True)
     if checkpoint not in checkpoints.steps():
         known = ", ".join(checkpoints.steps()) or "none"
-        raise UsageError(f"Expected --checkpoint to be last, best or one of the steps kept ({known}), given {checkpoint}.")
+        raise UsageError(
+            f"Expected --checkpoint to be last, best or one of the steps kept ({known}), given {checkpoint}."
+        )
     return checkpoints.restore(part=True, step=int(checkpoint))
 
 
