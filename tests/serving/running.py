@@ -1,36 +1,116 @@
-"""A whole server in this process, on an event loop of its own."""
+"""A server in this process: its event loop runs in a thread, the tests call it from outside."""
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tensorflow_serving.config import model_server_config_pb2
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 
-from tfdfm.serving import server
+from tfdfm.serving import protos
+from tfdfm.serving.server import ANY, OFF, Options, Server
+
+WAIT = 60  # seconds: never waited for, unless the test fails
 
 
-def config(**models: Path) -> model_server_config_pb2.ModelServerConfig:
-    """Of models by name and base path."""
-    made = model_server_config_pb2.ModelServerConfig()
-    for name, path in models.items():
-        made.model_config_list.config.add(name=name, base_path=str(path), model_platform="tensorflow")
+class Running:
+    """A started server and the stubs to speak to it."""
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop):
+        self.server, self.loop = server, loop
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{server.ports['gRPC']}")
+        self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+        self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+    def do(self, work: Coroutine):
+        """Runs a coroutine on the server's event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT)
+
+    def look(self, condition):
+        """Waits until condition() is true on the server's event loop; its value."""
+
+        async def wait():
+            while not (value := condition()):
+                await asyncio.sleep(0.005)
+            return value
+
+        return self.do(asyncio.wait_for(wait(), WAIT))
+
+    def predict(self, model: str = "m", timeout: float = WAIT, **inputs) -> dict[str, np.ndarray]:
+        return arrays(self.prediction.Predict(request(model, **inputs), timeout))
+
+    def future(self, model: str = "m", timeout: float = WAIT, **inputs) -> grpc.Future:
+        return self.prediction.Predict.future(request(model, **inputs), timeout)
+
+    def states(self, model: str = "m") -> dict[int, str]:
+        """version: state, as ModelService tells it."""
+        asked = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": model})
+        found = self.models.GetModelStatus(asked, WAIT).model_version_status
+        return {one.version: State.Name(one.state) for one in found}
+
+
+State = get_model_status_pb2.ModelVersionStatus.State
+
+
+def request(
+    model: str = "m", signature: str = "", version: int | None = None, label: str = "", filter=(), **inputs
+) -> predict_pb2.PredictRequest:
+    made = predict_pb2.PredictRequest(output_filter=filter)
+    made.model_spec.name, made.model_spec.signature_name = model, signature
+    if version is not None:
+        made.model_spec.version.value = version
+    if label:
+        made.model_spec.version_label = label
+    for name, value in inputs.items():
+        made.inputs[name].CopyFrom(value if hasattr(value, "dtype") and not hasattr(value, "shape") else tensor(value))
+    return made
+
+
+def tensor(value):
+    return tf.make_tensor_proto(value)
+
+
+def arrays(response: predict_pb2.PredictResponse) -> dict[str, np.ndarray]:
+    return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
+
+
+def config(**bases: Path | str) -> protos.ModelServerConfig:
+    """name = base path."""
+    made = protos.ModelServerConfig()
+    for name, base in bases.items():
+        made.model_config_list.config.add(name=name, base_path=str(base), model_platform="tensorflow")
     return made
 
 
 @contextmanager
-def serving(options: server.Options) -> Iterator[server.Server]:
-    """Ready when entered, ended when left."""
+def serving(config: protos.ModelServerConfig, **options) -> Iterator[Running]:
+    """A server on ports that the system chooses; REST is off unless asked for."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    running = server.Server(options)
+
+    async def make() -> Server:
+        server = Server(Options(config=config, **({"port": ANY, "rest_port": OFF} | options)))
+        await server.start()
+        return server
+
     try:
-        asyncio.run_coroutine_threadsafe(running.start(), loop).result(60)
-        yield running
+        running = Running(asyncio.run_coroutine_threadsafe(make(), loop).result(WAIT), loop)
+        try:
+            yield running
+        finally:
+            running.do(running.server.stop())
+            running.channel.close()
     finally:
-        asyncio.run_coroutine_threadsafe(running.stop(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        thread.join(WAIT)
         loop.close()

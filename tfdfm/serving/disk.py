@@ -62,8 +62,8 @@ def confined(model: Wanted, operators: Iterable[Path]) -> Wanted:
     return Wanted(model.name, model.base, model.choose, model.numbers, model.labels, roots)
 
 
-def versions(model: Wanted) -> dict[int, Path]:
-    """Number: directory, of those that are there and that the policy chooses, lowest first. Raises OSError."""
+def versions(model: Wanted) -> dict[int, tuple[Path, tuple[int, ...]]]:
+    """Number: directory and its fingerprint, of those that the policy chooses, lowest first. Raises OSError."""
     found = {}
     with os.scandir(model.base) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
@@ -75,13 +75,13 @@ def versions(model: Wanted) -> dict[int, Path]:
         numbers = numbers[-model.numbers[0] :]
     elif model.choose == "specific":
         numbers = [number for number in numbers if number in model.numbers]
-    return {number: found[number] for number in numbers}
+    return {number: (found[number], _fingerprint(found[number])) for number in numbers}
 
 
-def fingerprint(path: Path) -> tuple[int, ...]:
+def _fingerprint(path: Path) -> tuple[int, ...]:
     """Changes when files come to a version's directory: one that could not be loaded is then tried again."""
-    places = (path, path / "saved_model.pb", path / "variables", path / "assets.extra")
-    return tuple(place.stat().st_mtime_ns if place.exists() else 0 for place in places)
+    places = (path, path / "saved_model.pb", path / "variables", path / "assets", path / "assets.extra")
+    return tuple(os.stat(place).st_mtime_ns for place in places if os.path.exists(place))
 
 
 def _number(name: str) -> int | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +22,12 @@ State = get_model_status_pb2.ModelVersionStatus.State
 class Version:
     """One version of a model. Belongs to the event loop; `users` counts requests and runs under way."""
 
-    def __init__(self, number: int, path: Path, ran: Callable[[int, list[float]], None]):
-        self.number, self.path, self._ran = number, path, ran
-        self.state, self.error, self.seen = State.START, None, ()
+    def __init__(self, number: int, path: Path, seen: tuple[int, ...] = ()):
+        """`seen`: the directory's fingerprint."""
+        self.number, self.path, self.seen = number, path, seen
+        self.state = State.START
+        self.error: tuple[int, str] | None = None  # code, message
+        self.ran: Callable[[int, list[float]], None] = lambda rows, waited: None
         self.model: Model | None = None
         self._queues: dict[str, batching.Queue] = {}
         self._users, self._free = 0, asyncio.Event()
@@ -55,12 +58,11 @@ class Version:
             self._free.set()
 
     def started(self, rows: int, waited: list[float]) -> None:
-        self._ran(rows, waited)
+        self.ran(rows, waited)
         self.hold()
 
     async def close(self) -> None:
         """After the last request under way."""
-        self.state = State.UNLOADING
         await self._free.wait()
         model, self.model, self._queues = self.model, None, {}
         await asyncio.to_thread(model.close)
@@ -71,13 +73,17 @@ class Version:
 
 
 class Served:
-    """One model of the configuration, with every version that it ever had."""
+    """One model, with every version that it ever had."""
 
-    def __init__(self, wanted: disk.Wanted):
-        self.wanted: disk.Wanted | None = wanted
+    def __init__(self):
+        self.wanted: disk.Wanted | None = None
         self.versions: dict[int, Version] = {}
         self.labels: dict[str, int] = {}
+        self.retiring: set[asyncio.Task] = set()
         self.lock = asyncio.Lock()
+
+    def failed(self) -> list[Version]:
+        return [version for version in self.versions.values() if version.error]
 
     def available(self) -> list[int]:
         return sorted(number for number, version in self.versions.items() if version.state == State.AVAILABLE)
@@ -91,6 +97,7 @@ class Lifecycle:
         self._ran, self._early_labels = ran, early_labels
         self.models: dict[str, Served] = {}
         self._operators: set[Path] = set()
+        self._configuring = asyncio.Lock()
         self.closing = False
 
     async def configure(self, config: model_server_config_pb2.ModelServerConfig, *, client: bool = False) -> None:
@@ -103,18 +110,26 @@ class Lifecycle:
             wanted = [await asyncio.to_thread(disk.confined, model, self._operators) for model in wanted]
         else:
             self._operators |= {model.base for model in wanted}
-        for model in wanted:
-            self._check_labels(model)
-        for served in self.models.values():
-            served.wanted = None
-        for model in wanted:
-            self.models.setdefault(model.name, Served(model)).wanted = model
-        await self.refresh()
-        for model in wanted:
-            self._label(model)
+        async with self._configuring:
+            for served in self.models.values():
+                served.wanted = None
+            for model in wanted:
+                self.models.setdefault(model.name, Served()).wanted = model
+            await self.refresh()
+            if lines := self._failures():
+                raise Refused(grpc.StatusCode.FAILED_PRECONDITION, f"Cannot serve {'; '.join(lines)}")
+            for model in wanted:
+                self._label(model)
 
-    def _check_labels(self, model: disk.Wanted) -> None:
-        pass
+    def _failures(self) -> list[str]:
+        """A line for each model that has no version available, with the reason."""
+        lines = []
+        for name, served in self.models.items():
+            if served.wanted and not served.available():
+                errors = [f"version {version.number}: {version.error[1]}" for version in served.failed()]
+                none = f"no version (a directory named by a number) in {served.wanted.base}"
+                lines.append(f"model {name!r}: {'; '.join(errors) or none}")
+        return lines
 
     def _label(self, model: disk.Wanted) -> None:
         """Raises Refused (FAILED_PRECONDITION) when a label names a version that is not available."""
@@ -134,44 +149,48 @@ class Lifecycle:
 
     async def _bring(self, served: Served) -> None:
         async with served.lock:
+            wanted = served.wanted
             try:
-                found = await asyncio.to_thread(disk.versions, served.wanted) if served.wanted else {}
+                found = await asyncio.to_thread(disk.versions, wanted) if wanted else {}
             except OSError as error:
-                logging.warning("Cannot look for versions in %s: %s", served.wanted.base, error.strerror)
+                logging.warning("Cannot look for versions in %s: %s", wanted.base, error.strerror)
                 return
-            for number, path in found.items():
-                await self._load(served, number, path)
+            for number, (path, seen) in found.items():
+                await self._load(served, wanted.name, Version(number, path, seen))
             available = set(served.available())
             if found.keys() & available or not found:  # a version that fails does not take the old one's place
                 for number in available - found.keys():
-                    logging.info("Retiring version %d", number)
-                    await served.versions[number].close()
+                    self._retire(served, served.versions[number])
 
-    async def _load(self, served: Served, number: int, path: Path) -> None:
-        known = served.versions.get(number)
-        if known and known.state == State.AVAILABLE:
+    async def _load(self, served: Served, name: str, version: Version) -> None:
+        known = served.versions.get(version.number)
+        same = known and known.path == version.path
+        if same and (known.state == State.AVAILABLE or known.error and known.seen == version.seen):
             return
-        seen = await asyncio.to_thread(disk.fingerprint, path)
-        if known and known.error and known.seen == seen:
-            return
-        name = served.wanted.name
-        version = Version(number, path, lambda rows, waited: self._ran(name, rows, waited))
-        served.versions[number] = version
-        version.state, version.seen = State.LOADING, seen
+        await asyncio.gather(*served.retiring)  # two versions in memory at most
+        stands = known and known.state == State.AVAILABLE  # the same number in another place
+        if not stands:
+            served.versions[version.number] = version
+        version.state = State.LOADING
         try:
             await asyncio.to_thread(version.load)
-            version.state = State.AVAILABLE
-            logging.info("Serving version %d of %s", number, name)
         except (Refused, Failure) as error:
             code = error.code if isinstance(error, Refused) else grpc.StatusCode.INTERNAL
             version.state, version.error = State.END, (code.value[0], str(error))
-            logging.error("Cannot serve version %d of %s: %s", number, name, error)
+            logging.error("Cannot serve version %d of %s: %s", version.number, name, error)
+            return
+        version.ran = lambda rows, waited: self._ran(name, rows, waited)
+        version.state, served.versions[version.number] = State.AVAILABLE, version
+        logging.info("Loaded version %d of %s", version.number, name)
+        if stands:
+            self._retire(served, known)
 
-    async def watch(self, seconds: float) -> None:
-        """Follows the disk until cancelled."""
-        while True:
-            await asyncio.sleep(seconds)
-            await self.refresh()
+    def _retire(self, served: Served, version: Version) -> None:
+        logging.info("Retiring %s", version.path)
+        version.state = State.UNLOADING
+        task = asyncio.create_task(version.close())
+        served.retiring.add(task)
+        task.add_done_callback(served.retiring.discard)
 
     def find(self, name: str, number: int | None = None, label: str | None = None) -> Version:
         """Raises Refused."""
@@ -213,17 +232,11 @@ class Lifecycle:
         await asyncio.gather(*(version.idle() for version in self._all()))
 
     async def close(self) -> None:
-        await asyncio.gather(*(version.close() for version in self._all() if version.state == State.AVAILABLE))
+        """Closes every session."""
+        for served in self.models.values():
+            for number in served.available():
+                self._retire(served, served.versions[number])
+            await asyncio.gather(*served.retiring)
 
     def _all(self) -> list[Version]:
         return [version for served in self.models.values() for version in served.versions.values()]
-
-
-def failures(models: Mapping[str, Served]) -> list[str]:
-    """One line for each model that has no version available, with the reason."""
-    lines = []
-    for name, served in models.items():
-        if served.wanted and not served.available():
-            errors = [f"version {number}: {version.error[1]}" for number, version in served.versions.items()]
-            lines.append(f"model {name!r}: " + ("; ".join(errors) or f"no version (a number) in {served.wanted.base}"))
-    return lines

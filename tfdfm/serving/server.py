@@ -16,14 +16,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure, UsageError
-from tfdfm.serving import batching, grpc_server, lifecycle, protos
+from tfdfm.serving import batching, grpc_server, protos
 from tfdfm.serving.core import Core
+from tfdfm.serving.lifecycle import Lifecycle
 from tfdfm.serving.metrics import PATH, Metrics
 from tfdfm.serving.status import Refused
 
 OFF, ANY = 0, -1  # ports
 _THREADS = 32
-_GRACE = 10.0  # seconds for answers to leave, after the last request is done
+_GRACE = 5.0  # seconds for answers to leave after the last request is done; streams that never end are cut then
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Server:
 
     def __init__(self, options: Options):
         self._options, self._config = options, options.config
-        self.lifecycle = lifecycle.Lifecycle(self._ran, options.early_labels)
         self.metrics = Metrics(lambda name: name in self.lifecycle.models)
+        self.lifecycle = Lifecycle(self.metrics.run, options.early_labels)
         self._executor = ThreadPoolExecutor(_THREADS, "run")
         self.core = Core(self.lifecycle, options.limits, self._executor)
         self._tasks: list[asyncio.Task] = []
@@ -63,17 +64,13 @@ class Server:
         self._rest: web.AppRunner | None = None
         self.ports: dict[str, int] = {}
 
-    def _ran(self, model: str, rows: int, waited: list[float]) -> None:
-        self.metrics.run(model, rows, waited)
-
     async def start(self) -> None:
         """Loads the models, then opens the ports. Raises UsageError, Failure."""
         try:
             await self.lifecycle.configure(self._options.config)
         except Refused as refused:
-            raise UsageError(refused.message) from None
-        if lines := lifecycle.failures(self.lifecycle.models):
-            raise Failure(f"Cannot serve {'; '.join(lines)}")
+            kind = UsageError if refused.code == grpc.StatusCode.INVALID_ARGUMENT else Failure
+            raise kind(refused.message) from None
         self._grpc = self._make_grpc()
         await self._grpc.start()
         await self._start_rest()
@@ -111,7 +108,7 @@ class Server:
             metrics_path=options.metrics_path,
             cors=options.cors,
         )
-        self._rest = web.AppRunner(app, shutdown_timeout=_GRACE)
+        self._rest = web.AppRunner(app, shutdown_timeout=_GRACE, access_log=None)
         await self._rest.setup()
         port = max(options.rest_port, 0)
         try:
@@ -126,8 +123,10 @@ class Server:
                 await asyncio.sleep(seconds)
                 try:
                     await work()
+                except (Refused, UsageError, OSError) as error:
+                    logging.error("The models stay as they are: %s", error)
                 except Exception:
-                    logging.exception("What is on disk cannot be followed; the models stay as they are")
+                    logging.exception("The models stay as they are")
 
         self._tasks.append(asyncio.create_task(follow()))
 

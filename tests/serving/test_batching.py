@@ -1,0 +1,287 @@
+"""Requests that wait are merged; what one of them does wrong harms no other. No TensorFlow: a run is a function."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+
+from tfdfm.errors import UsageError
+from tfdfm.serving import batching, protos
+from tfdfm.serving.batching import Queue, Settings
+from tfdfm.serving.status import Refused, invalid
+
+
+class Machine:
+    """Doubles its input when the gate is open; keeps what it was given. Also the queue's owner."""
+
+    def __init__(self, gate_open=True, run=lambda feeds: [2 * feeds[0]]):
+        self.calls, self.rows, self.waited, self.users, self._run = [], [], [], 0, run
+        self.gate, self.entered = threading.Event(), threading.Semaphore(0)
+        if gate_open:
+            self.gate.set()
+
+    def __call__(self, feeds):
+        self.calls.append([feed.tolist() for feed in feeds])
+        self.entered.release()
+        assert self.gate.wait(60)
+        return self._run(feeds)
+
+    def started(self, rows, waited):
+        self.users += 1
+        self.rows.append(rows)
+        self.waited.append(waited)
+
+    def finished(self):
+        self.users -= 1
+
+
+def run(test, machine, **limits):
+    """test(queue) on an event loop."""
+
+    async def main():
+        with ThreadPoolExecutor(4) as executor:
+            queue = Queue(machine, Settings(**limits), executor, machine)
+            try:
+                return await test(queue)
+            finally:
+                machine.gate.set()
+
+    value = asyncio.run(main())
+    assert machine.users == 0
+    return value
+
+
+def ask(queue, *values, rows=None):
+    feed = np.array(values, np.float32)
+    return asyncio.ensure_future(queue([feed], len(feed) if rows is None else rows))
+
+
+async def behind(queue, machine, *requests):
+    """The answers of requests that came while another one (value 0) was run."""
+    first = ask(queue, 0)
+    await asyncio.to_thread(machine.entered.acquire)
+    tasks = [ask(queue, *values) for values in requests]
+    await asyncio.sleep(0)
+    machine.gate.set()
+    await first
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def lists(answers):
+    return [answer if isinstance(answer, Exception) else answer[0].tolist() for answer in answers]
+
+
+def test_one_alone_does_not_wait():
+    machine = Machine()
+    assert lists([run(lambda queue: ask(queue, 1, 2), machine)]) == [[2, 4]]
+    assert machine.calls == [[[1, 2]]] and machine.rows == [2] and len(machine.waited[0]) == 1
+
+
+def test_those_that_wait_are_merged_and_answered_apart():
+    machine = Machine(gate_open=False)
+    answers = run(lambda queue: behind(queue, machine, [1], [2, 3], [4]), machine)
+    assert lists(answers) == [[2], [4, 6], [8]]
+    assert machine.calls == [[[0]], [[1, 2, 3, 4]]] and machine.rows == [1, 4] and len(machine.waited[1]) == 3
+
+
+def test_a_run_is_no_larger_than_allowed():
+    machine = Machine(gate_open=False)
+    answers = run(lambda queue: behind(queue, machine, [1, 2], [3], [4], [5, 6, 7]), machine, max_run=3)
+    assert lists(answers) == [[2, 4], [6], [8], [10, 12, 14]]
+    assert machine.calls[1:] == [[[1, 2, 3]], [[4]], [[5, 6, 7]]]
+
+
+def test_nothing_is_merged_unless_asked_for():
+    machine = Machine(gate_open=False)
+    assert lists(run(lambda queue: behind(queue, machine, [1], [2]), machine, merge=False)) == [[2], [4]]
+    assert machine.calls == [[[0]], [[1]], [[2]]]
+
+
+def test_other_dimensions_have_to_agree():
+    machine = Machine(gate_open=False)
+
+    async def test(queue):
+        return await behind(queue, machine, [[1, 2]], [[3, 4]], [[5]])
+
+    assert lists(run(test, machine)) == [[[2, 4]], [[6, 8]], [[10]]]
+    assert machine.calls[1:] == [[[[1, 2], [3, 4]]], [[[5]]]]
+
+
+def test_what_cannot_be_merged_runs_alone():
+    machine = Machine(gate_open=False)
+
+    async def test(queue):
+        first = ask(queue, 0)
+        await asyncio.to_thread(machine.entered.acquire)
+        tasks = [ask(queue, 1, rows=0), ask(queue, 2), ask(queue, 3, rows=0)]
+        machine.gate.set()
+        return await asyncio.gather(first, *tasks)
+
+    assert lists(run(test, machine)) == [[0], [2], [4], [6]]
+    assert len(machine.calls) == 4
+
+
+def test_padding_repeats_the_first_row():
+    machine = Machine(gate_open=False)
+    answers = run(lambda queue: behind(queue, machine, [1, 2], [3]), machine, sizes=(2, 8), max_run=8)
+    assert lists(answers) == [[2, 4], [6]]
+    assert machine.calls == [[[0, 0]], [[1, 2, 3, 1, 1, 1, 1, 1]]] and machine.rows == [1, 3]
+
+
+def test_one_bad_request_harms_no_other():
+    def root(feeds):
+        if (feeds[0] < 0).any():
+            raise invalid(f"below zero in {len(feeds[0])} rows")
+        return [np.sqrt(feeds[0])]
+
+    machine = Machine(gate_open=False, run=root)
+    good, bad, other = run(lambda queue: behind(queue, machine, [4], [-1], [9]), machine)
+    assert lists([good, other]) == [[2], [3]]
+    assert isinstance(bad, Refused) and bad.message == "below zero in 1 rows"
+
+
+def test_outputs_without_a_row_for_each_row_are_made_again_alone():
+    machine = Machine(gate_open=False, run=lambda feeds: [feeds[0].sum(keepdims=True)])
+    assert lists(run(lambda queue: behind(queue, machine, [1, 2], [3, 4]), machine)) == [[3], [7]]
+    assert len(machine.calls) == 4
+
+
+def test_padding_is_left_out_where_it_shows():
+    machine = Machine(run=lambda feeds: [feeds[0].sum(keepdims=True)])
+    assert lists([run(lambda queue: ask(queue, 1, 2, 3), machine, sizes=(4, 8), max_run=8)]) == [[6]]
+
+
+def test_what_breaks_is_told_to_those_whom_it_concerns():
+    def broken(feeds):
+        raise MemoryError("no more") if len(feeds[0]) == 1 and feeds[0][0] else ValueError("merged")
+
+    machine = Machine(gate_open=False, run=broken)
+
+    async def test(queue):
+        answers = asyncio.gather(ask(queue, 1), ask(queue, 2), return_exceptions=True)
+        machine.gate.set()
+        return await answers
+
+    assert [type(answer) for answer in run(test, machine)] == [MemoryError] * 2
+
+
+def test_a_large_request_is_split():
+    machine = Machine()
+    assert lists([run(lambda queue: ask(queue, *range(7)), machine, max_run=3)]) == [[0, 2, 4, 6, 8, 10, 12]]
+    assert machine.calls == [[[0, 1, 2]], [[3, 4, 5]], [[6]]]
+
+
+def test_a_request_may_be_too_large():
+    with pytest.raises(Refused, match="at most 4 rows.*batch size of 5") as caught:
+        run(lambda queue: ask(queue, *range(5)), Machine(), max_rows=4)
+    assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_full_queue_is_said_to_be_full():
+    machine = Machine(gate_open=False)
+    *taken, late = run(lambda queue: behind(queue, machine, [1, 2], [3], [4]), machine, max_waiting=3)
+    assert lists(taken) == [[2, 4], [6]]
+    assert isinstance(late, Refused) and late.code == grpc.StatusCode.RESOURCE_EXHAUSTED and "full" in late.message
+
+
+def test_who_no_longer_waits_makes_room():
+    machine = Machine(gate_open=False)
+
+    async def test(queue):
+        first = ask(queue, 0)
+        await asyncio.to_thread(machine.entered.acquire)
+        gone = ask(queue, 1, 2, 3)
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        second = ask(queue, 4, 5, 6)
+        await asyncio.sleep(0)
+        machine.gate.set()
+        return await asyncio.gather(first, second)
+
+    assert lists(run(test, machine, max_waiting=3)) == [[0], [8, 10, 12]]
+    assert machine.calls == [[[0]], [[4, 5, 6]]]
+
+
+def test_cancelling_during_the_run_leaves_the_others_their_answer():
+    machine = Machine(gate_open=False)
+
+    async def test(queue):
+        first = ask(queue, 0)
+        await asyncio.to_thread(machine.entered.acquire)
+        gone, stays = ask(queue, 1), ask(queue, 2)
+        await asyncio.sleep(0)
+        machine.gate.clear()
+        machine.gate.set()
+        await first
+        gone.cancel()
+        return await stays
+
+    assert lists([run(test, machine)]) == [[4]]
+
+
+def test_several_runs_at_a_time():
+    machine = Machine(gate_open=False)
+
+    async def test(queue):
+        tasks = [ask(queue, value) for value in (1, 2)]
+        for _ in tasks:
+            await asyncio.to_thread(machine.entered.acquire)
+        machine.gate.set()
+        return await asyncio.gather(*tasks)
+
+    assert lists(run(test, machine, threads=2)) == [[2], [4]]
+
+
+def test_a_timeout_waits_for_more_but_not_for_ever():
+    machine = Machine()
+
+    async def test(queue):
+        first = ask(queue, 1)
+        await asyncio.sleep(0)
+        assert machine.calls == []
+        return await asyncio.gather(first, ask(queue, 2))
+
+    assert lists(run(test, machine, timeout=0.05)) == [[2], [4]]
+    assert machine.calls == [[[1, 2]]]
+
+
+def test_a_full_run_does_not_wait():
+    machine = Machine()
+    assert lists([run(lambda queue: ask(queue, 1, 2), machine, timeout=3600, max_run=2)]) == [[2, 4]]
+
+
+def parameters(**fields):
+    made = protos.BatchingParameters(allowed_batch_sizes=fields.pop("sizes", []))
+    for name, value in fields.items():
+        getattr(made, name).value = value
+    return batching.settings(made)
+
+
+def test_parameters_mean_what_they_mean_to_tf_serving():
+    made = parameters(max_batch_size=8, batch_timeout_micros=1500, max_enqueued_batches=3, num_batch_threads=5)
+    assert made == Settings(True, 8, 8, 0.0015, 24, 5, ())
+    made = parameters(max_batch_size=64, enable_large_batch_splitting=True, max_execution_batch_size=16, sizes=[1, 16])
+    assert (made.max_rows, made.max_run, made.sizes) == (64, 16, (1, 16))
+    assert made.padded(1) == 1 and made.padded(2) == 16
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_batch_size": 8, "sizes": [2, 4]},
+        {"max_batch_size": 8, "sizes": [8, 4, 8]},
+        {"max_batch_size": 8, "sizes": [0, 8]},
+        {"max_batch_size": 8, "enable_large_batch_splitting": True, "max_execution_batch_size": 4, "sizes": [8]},
+        {"max_batch_size": 0},
+        {"num_batch_threads": -1},
+        {"batch_timeout_micros": -1},
+    ],
+    ids=str,
+)
+def test_parameters_that_cannot_work(wrong):
+    with pytest.raises(UsageError, match="Expected"):
+        parameters(**wrong)
