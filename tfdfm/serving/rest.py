@@ -190,7 +190,7 @@ def _refusal(error: Exception, timeout: float, max_body: int) -> tuple[int, grpc
     if isinstance(error, web.RequestPayloadError | ConnectionError):
         return 400, grpc.StatusCode.INVALID_ARGUMENT, f"The body cannot be read: {error}"
     logging.getLogger(__name__).error("A request by REST failed.", exc_info=error)
-    return 500, grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
+    return 500, grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server; see its log."
 
 
 def _dict(message: Message) -> dict:

@@ -15,6 +15,7 @@ from tfdfm.serving.status import invalid
 
 CHUNK = 8192  # numbers formatted in one call into C, which holds Python's lock: about 2 ms
 _LONG = {np.dtype(np.float32): ("%.9g", 1e9), np.dtype(np.float64): ("%.17g", 1e17)}
+_FORMS = ("%.6g", "%.1f", "NaN%.0s", "Infinity%.0s", "-Infinity%.0s")  # %.0s takes a value and prints nothing of it
 _POWERS = np.array([float(f"1e{power}") for power in range(51)])
 
 
@@ -107,15 +108,14 @@ def _floats(flat: np.ndarray) -> list[str]:
 
 
 def _forms(flat: np.ndarray) -> list[str]:
-    """How printf writes each float. `%.0s` takes a value and prints nothing of it."""
+    """How printf writes each float."""
     longest, limit = _LONG[flat.dtype]
     finite = np.where(np.isfinite(flat), flat, 0)
     short, size = _six_digits_do(finite), np.abs(finite)
-    forms = np.where(short, "%.6g", longest)
-    forms[(size == np.trunc(size)) & (size < np.where(short, 1e6, limit))] = "%.1f"
-    forms = forms.astype(np.object_)
-    forms[np.isnan(flat)], forms[flat == np.inf], forms[flat == -np.inf] = "NaN%.0s", "Infinity%.0s", "-Infinity%.0s"
-    return forms.tolist()
+    kind = short.astype(np.int8)
+    kind[(size == np.trunc(size)) & (size < np.where(short, 1e6, limit))] = 2
+    kind[np.isnan(flat)], kind[flat == np.inf], kind[flat == -np.inf] = 3, 4, 5
+    return np.array([longest, *_FORMS], np.object_)[kind].tolist()
 
 
 def _six_digits_do(flat: np.ndarray) -> np.ndarray:
