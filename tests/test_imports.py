@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tfdfm"
-GROUND = {"errors", "random", "images"}
+GROUND = {"errors", "files", "random", "images"}
 ALLOWED = {  # room: what it may import beside itself
-    **{name: {"errors"} for name in GROUND},
+    **{name: {"errors", "files"} for name in GROUND},
     "data": GROUND,
     "networks": GROUND,
     "objectives": GROUND,

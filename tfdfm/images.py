@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfdfm.errors import Failure
+from tfdfm import files
 
 _GAP = 1  # black pixels between neighbours in a grid
 
@@ -34,17 +34,7 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     """Writes uint8 [H, W, 1 or 3]: the file appears whole or not at all. Makes the folder. Raises `Failure`."""
     path = Path(path)
     data = tf.io.encode_png(image).numpy()
-    temporary = path.with_name(f".{path.name}.writing")
-    try:
+    with files.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with files.whole(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        try:
-            temporary.unlink(missing_ok=True)
-        except OSError:
-            pass  # the folder is no folder: nothing was written
-        raise Failure(f"Cannot write {path}: {error.strerror}. Free space or choose another folder.") from error

@@ -76,7 +76,7 @@ def test_shapes_are_static_and_unlabelled_sets_have_no_labels(numbered):
 
 
 def test_wrong_batches_are_refused(numbered):
-    with pytest.raises(UsageError, match="between 1 and the 20 images of numbered, given 21"):
+    with pytest.raises(UsageError, match="at least 1 and at most the 20 images, given 21"):
         _labels(numbered(20), batch_size=21)
     with pytest.raises(UsageError, match="multiple of the 4 replicas, given 6: take 4"):
         _labels(numbered(20), batch_size=6, replicas=4)

@@ -138,7 +138,7 @@ def test_a_killed_writer_leaves_no_cache_and_its_rest_is_cleaned_up(tmp_path):
         assert child.stdout.readline() == "writing\n"
         child.send_signal(signal.SIGKILL)
     (rest,) = tmp_path.iterdir()
-    assert rest.suffix == ".tmp"
+    assert rest.name == ".x.tfdfm.writing"
     cachefile.write(target, "s", (1, 2, 2, 1), ("a",), [(np.zeros((2, 2, 1), np.uint8), 0)])
     assert list(tmp_path.iterdir()) == [target]
     assert len(cachefile.read(target).pixels) == 1

@@ -19,7 +19,7 @@ from tfdfm.errors import Failure
 from tfdfm.training import callbacks as module
 from tfdfm.training.callbacks import Signals, callbacks
 from tfdfm.training.checkpoints import Checkpoints
-from tfdfm.training.journal import read
+from tfdfm.training.journal import Board, Journal, read
 
 CONFIG = {
     "batch_size": 8,
@@ -129,6 +129,17 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     with pytest.raises(Failure, match=r"^Step 12: the variable weight is not finite; .*checkpoints/0000006\."):
         train(tmp_path, Tiny(bad_weight=12))
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["0000006"]
+
+
+@pytest.mark.parametrize(("worst", "said"), [(0.98, 0), (0.995, 1)])
+def test_a_discriminator_that_is_never_wrong_is_said_once(tmp_path, caplog, worst, said):
+    metrics = module.Metrics(Journal(tmp_path / "metrics.jsonl", 0), Board(tmp_path / "board", 0), CONFIG, 0)
+    metrics.set_model(Tiny())
+    for step in range(4, 200, 4):
+        metrics.model.step.assign(step)
+        logs = {"discriminator/accuracy_data": 1.0, "discriminator/accuracy_samples": 1.0 if step < 12 else worst}
+        metrics.on_train_batch_end(step - 1, {name: np.float32([value]) for name, value in logs.items()})
+    assert sum("D saturates" in record.getMessage() for record in caplog.records) == said
 
 
 def test_a_worker_that_is_not_the_chief_writes_nothing(tmp_path):

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdfm import files
 from tfdfm.errors import Failure
-from tfdfm.training import checkpoints
 from tfdfm.training.checkpoints import Checkpoints
 
 
@@ -177,7 +177,7 @@ def save_all(directory, steps, kill_at=None):
     first = saver.restore() or 0
     for name in ("replace", "mkdir", "write_text"):
         setattr(Path, name, deadly(getattr(Path, name)))
-    for owner, name in ((checkpoints, "_fsync"), (shutil, "rmtree"), (tf.raw_ops, "SaveV2"), (os, "rmdir")):
+    for owner, name in ((files, "sync"), (shutil, "rmtree"), (tf.raw_ops, "SaveV2"), (os, "rmdir")):
         setattr(owner, name, deadly(getattr(owner, name)))
     for step in steps or range(first + 1, 10**9):
         for variable in variables.values():

@@ -25,10 +25,11 @@ def indices(count: int, batch_size: int, seed: int, step: tf.Tensor, positions: 
     )
 
 
-def _check(images: Images, batch_size: int, replicas: int) -> None:
+def check_batch_size(images: Images, batch_size: int, replicas: int = 1) -> None:
+    """Raises UsageError for a batch that is larger than the set or does not divide by the replicas."""
     if not 1 <= batch_size <= len(images.pixels):
         raise UsageError(
-            f"batch_size must lie between 1 and the {len(images.pixels)} images of {images.name}, given {batch_size}."
+            f"Expected batch_size to be at least 1 and at most the {len(images.pixels)} images, given {batch_size}."
         )
     if batch_size % replicas:
         raise UsageError(
@@ -52,7 +53,7 @@ def batches(
     Elements are {"images": uint8 [b, H, W, C], "labels": int32 [b]} with b = batch_size / replicas; no "labels" when
     the set has none. `batch_size` is global. Raises UsageError for a batch that is too large or does not divide.
     """
-    _check(images, batch_size, replicas)
+    check_batch_size(images, batch_size, replicas)
     share, local = batch_size // replicas, len(local_replicas)
     pixels, labels = np.asarray(images.pixels), images.labels  # a plain view of the map: rows are copied, no more
     arrays = {"images": pixels} if labels is None else {"images": pixels, "labels": labels}

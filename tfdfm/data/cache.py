@@ -34,26 +34,23 @@ def path(directory: Path, name: str, image_size: int | None, version: str) -> Pa
 def locked(directory: Path, name: str) -> Iterator[None]:
     """Only one process at a time prepares `name`; the system frees the lock of a killed one."""
     target = directory / f"{stem(name, None)}.lock"
-    try:
+    with cachefile.writing(target):
         directory.mkdir(parents=True, exist_ok=True)
         handle = os.open(target, os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as error:
-        raise cachefile.cannot_write(target, error) from error
     try:
-        _acquire(handle, target, name)
+        with cachefile.writing(target):
+            _acquire(handle, name)
         yield
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, target: Path, name: str) -> None:
+def _acquire(handle: int, name: str) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         logging.info("Waiting for another process that prepares %s.", name)
         fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError as error:
-        raise cachefile.cannot_write(target, error) from error
 
 
 def find(directory: Path, name: str, image_size: int | None, sources: Iterable[str]) -> Path | None:

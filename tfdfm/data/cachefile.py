@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
+from tfdfm import files
 from tfdfm.errors import Failure
 
 VERSION = 1
@@ -42,12 +43,10 @@ class Contents(NamedTuple):
     class_names: tuple[str, ...]
 
 
-def cannot_write(target: Path, error: OSError) -> Failure:
+def writing(target: Path) -> contextlib.AbstractContextManager[None]:
     """One line on a cache folder that cannot be written."""
-    return Failure(
-        f"Cannot write the image cache {target}: {error.strerror or error}. Free space there or make it writable, "
-        "or set XDG_CACHE_HOME to another folder."
-    )
+    advice = "Free space there or make it writable, or set XDG_CACHE_HOME to another folder."
+    return files.writing(f"the image cache {target}", advice)
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -118,32 +117,12 @@ def write(
     A set with a label outside [0, len(class_names)) is kept as unlabelled. Raises Failure when the disk refuses.
     """
     meta = {"source": source, "shape": list(shape), "class_names": list(class_names)}
-    for stale in target.parent.glob(f"{target.name}.*.tmp"):
-        stale.unlink(missing_ok=True)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    try:
+    with writing(target):
         need, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(target.parent).free
         if need > free:
             raise OSError(0, f"it needs {need / 1e6:.0f} MB and {free / 1e6:.0f} MB are free")
-        with open(temporary, "xb") as file:
+        with files.whole(target) as file:
             _fill(file, meta, rows)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

@@ -12,10 +12,10 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 import tfdfm
+from tfdfm import files
 from tfdfm.networks.layers import BatchStatistics
 from tfdfm.serving import threefry
 from tfdfm.serving.sampler import BATCH, Sampler
-from tfdfm.training.checkpoints import writing
 from tfdfm.training.sampling import Trained
 
 CARD, CLASSES = "model_card.json", "class_names.txt"
@@ -69,7 +69,7 @@ def write(trained: Trained, out: Path, scores: Mapping = ()) -> Path:
         Failure: the disk refuses; nothing new is in OUT.
     """
     sampler = Sampler(trained)
-    with writing(out), tempfile.TemporaryDirectory() as assets:
+    with files.writing(out), tempfile.TemporaryDirectory() as assets:
         out.mkdir(parents=True, exist_ok=True)
         (Path(assets) / CARD).write_text(json.dumps(card(trained, dict(scores)), indent=2) + "\n")
         (Path(assets) / CLASSES).write_text("".join(f"{name}\n" for name in trained.class_names))

@@ -4,35 +4,27 @@
 TensorFlow keeps a CRC of each tensor and checks it on reading; it does not check the whole of its index, so we do.
 """
 
+import functools
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 from absl import logging
 
+from tfdfm import files
 from tfdfm.errors import Failure
 
 _NAME = re.compile(r"(\d{7,})(\.old)?")
 _TEMPORARY = ".writing"  # one name: what a killed writer left is found and removed
 
 
-@contextmanager
-def writing(path: str | os.PathLike) -> Iterator[None]:
-    """Turns what the disk refuses into one line that names `path` and the cause."""
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        cause = getattr(error, "strerror", None) or error.message.splitlines()[0].split("; ")[-1].split(" [Op:")[0]
-        raise Failure(
-            f"Cannot write {path}: {cause}. Free space or choose another --run_dir; "
-            "the same command goes on from the last checkpoint."
-        ) from error
+_ADVICE = "Free space or choose another --run_dir; the same command goes on from the last checkpoint."
+writing = functools.partial(files.writing, advice=_ADVICE)
 
 
 class Checkpoints:
@@ -131,11 +123,11 @@ class Checkpoints:
             )
         (temporary / "state.sha256").write_text(_index_digest(temporary))
         for file in [*temporary.iterdir(), temporary]:
-            _fsync(file)
+            files.sync(file)
         if path.exists():
             path.replace(path.with_name(path.name + ".old"))  # still found by `restore` if we are killed here
         temporary.replace(path)
-        _fsync(self.directory)
+        files.sync(self.directory)
 
     def _prune(self) -> None:
         good = [path for path in self._found() if path not in self._damaged and path.suffix != ".old"]
@@ -191,11 +183,3 @@ def _few(names: set[str]) -> str:
 def _index_digest(path: Path) -> str:
     """One line that `sha256sum -c` understands."""
     return hashlib.sha256((path / "state.index").read_bytes()).hexdigest() + "  state.index\n"
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

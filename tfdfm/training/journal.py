@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tfdfm import files
 from tfdfm.training.checkpoints import writing
 
 
@@ -58,12 +59,8 @@ class Journal:
         kept = "".join(json.dumps(row) + "\n" for row in read(self.path) if row["step"] <= step).encode()
         if kept == self.path.read_bytes():
             return
-        temporary = self.path.with_name(f".{self.path.name}.writing")
-        with open(temporary, "wb") as file:
+        with files.whole(self.path) as file:
             file.write(kept)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
 
 
 class Board:

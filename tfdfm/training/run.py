@@ -1,7 +1,6 @@
 """A run: a recipe, a directory, and the training that starts or resumes in it."""
 
 import json
-import os
 import signal
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import config as recipes
-from tfdfm import data
+from tfdfm import data, files
 from tfdfm.errors import UsageError
 from tfdfm.training import build, distribution
 from tfdfm.training.callbacks import callbacks
@@ -54,10 +53,7 @@ def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Sto
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
     trainer = build_trainer(config, found, strategy)  # first: it finds mistakes before hours of preparing data
     images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
-    if config.batch_size > len(images.pixels):
-        raise UsageError(
-            f"Expected batch_size to be at most the {len(images.pixels)} images, given {config.batch_size}."
-        )
+    data.check_batch_size(images, config.batch_size)
     chief = distribution.is_chief(strategy)
     record(run_dir, config, images, write=chief)
     checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
@@ -139,9 +135,8 @@ def record(run_dir: Path, config: ConfigDict, images: data.Images, *, write: boo
     if write:
         with writing(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
-            partial = run_dir / f"config.json.{os.getpid()}"
-            partial.write_text(json.dumps(config.to_dict() | {"data": about}, indent=2) + "\n")
-            os.replace(partial, path)
+            with files.whole(path) as file:
+                file.write(json.dumps(config.to_dict() | {"data": about}, indent=2).encode() + b"\n")
 
 
 def _compare(path: Path, config: ConfigDict, about: dict):

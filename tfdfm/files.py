@@ -1,0 +1,47 @@
+"""Files that appear whole or not at all, and one line for what a disk refuses."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import tensorflow as tf
+
+from tfdfm.errors import Failure
+
+
+@contextmanager
+def writing(path: str | os.PathLike, advice: str = "Free space or choose another folder.") -> Iterator[None]:
+    """Turns what the disk refuses into a `Failure` that names `path`, the cause and what to do."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        text = getattr(error, "message", None) or str(error)
+        cause = getattr(error, "strerror", None) or text.splitlines()[0].split("; ")[-1].split(" [Op:")[0]
+        raise Failure(f"Cannot write {path}: {cause}. {advice}") from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to fill, synced and renamed to `path` at the end; gone if anything fails. One writer at a time."""
+    temporary = path.with_name(f".{path.name}.writing")  # one name: what a killed writer left is written over
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
