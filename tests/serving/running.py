@@ -1,6 +1,7 @@
 """A server in this process: its event loop runs in a thread, the tests call it from outside."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from tensorflow_serving.apis import (
 from tfdfm.serving import protos
 from tfdfm.serving.server import ANY, OFF, Options, Server
 
+gc.freeze()  # as the command does: closing a model collects what is left of it
 WAIT = 60  # seconds: never waited for, unless the test fails
 
 

@@ -55,7 +55,7 @@ def gated(path: Path, add: float = 0.0) -> Path:
         x, gate = v1.placeholder(tf.float32, [None]), v1.placeholder(tf.string, [None])
         closed = lambda _: tf.equal(tf.size(tf.raw_ops.MatchingFiles(pattern=gate[0])), 0)  # noqa: E731
         opened = tf.while_loop(closed, lambda step: step + 1, [tf.constant(0)])
-        with tf.control_dependencies([opened]):
+        with tf.control_dependencies(opened):
             y = x + add
         return {"serving_default": ({"x": x, "gate": gate}, {"y": y})}
 

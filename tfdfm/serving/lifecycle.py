@@ -110,6 +110,11 @@ class Lifecycle:
             wanted = [await asyncio.to_thread(disk.confined, model, self._operators) for model in wanted]
         else:
             self._operators |= {model.base for model in wanted}
+        for model in wanted:
+            try:
+                await asyncio.to_thread(disk.versions, model)
+            except OSError as error:
+                raise _cannot(f"model {model.name!r}: {model.base}: {error.strerror}") from None
         async with self._configuring:
             for served in self.models.values():
                 served.wanted = None
@@ -117,7 +122,7 @@ class Lifecycle:
                 self.models.setdefault(model.name, Served()).wanted = model
             await self.refresh()
             if lines := self._failures():
-                raise Refused(grpc.StatusCode.FAILED_PRECONDITION, f"Cannot serve {'; '.join(lines)}")
+                raise _cannot("; ".join(lines))
             for model in wanted:
                 self._label(model)
 
@@ -240,3 +245,7 @@ class Lifecycle:
 
     def _all(self) -> list[Version]:
         return [version for served in self.models.values() for version in served.versions.values()]
+
+
+def _cannot(reason: str) -> Refused:
+    return Refused(grpc.StatusCode.FAILED_PRECONDITION, f"Cannot serve {reason}")

@@ -1,5 +1,6 @@
 """One version of a model in memory: its session, its signatures, its card."""
 
+import gc
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -107,6 +108,7 @@ class Model:
         self._session.close()
         self.signatures = {}
         del self._session
+        gc.collect()  # graphs are full of cycles
 
 
 def _callable(definition: meta_graph_pb2.SignatureDef, session: v1.Session) -> Callable[..., list[np.ndarray]]:
