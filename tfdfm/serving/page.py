@@ -11,6 +11,9 @@ from aiohttp import web
 PAGE = files("tfdfm.serving").joinpath("page.html").read_text(encoding="utf-8")
 
 
+_CARD = ("format", "dataset", "step", "image_size", "num_classes", "class_names")
+
+
 def _source(tag: str) -> str:
     """The hash by which the page's own script or style is allowed."""
     content = re.search(f"<{tag}>(.*?)</{tag}>", PAGE, re.DOTALL).group(1)
@@ -32,6 +35,12 @@ async def show(_: web.Request) -> web.Response:
     return web.Response(body=PAGE.encode(), headers=HEADERS)
 
 
-def card(whole: Mapping) -> dict:
-    """What the page shows of a model card; scores may be NaN, which is no JSON."""
-    return {key: whole.get(key) for key in ("format", "dataset", "step", "image_size", "num_classes", "class_names")}
+def entry(model: Mapping) -> dict:
+    """What the page needs of one of `Core.models`: JavaScript's numbers end at 2^53, and its JSON has no NaN."""
+    card = {key: (model["card"] or {}).get(key) for key in _CARD}
+    return {
+        "name": model["name"],
+        "versions": [str(number) for number in model["versions"]],
+        "signatures": model["signatures"],
+        "card": card,
+    }

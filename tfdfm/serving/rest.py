@@ -18,6 +18,8 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from tfdfm.serving import page, rest_json, rest_text
+from tfdfm.serving.core import Core
+from tfdfm.serving.metrics import Metrics
 from tfdfm.serving.status import Refused, invalid
 
 CODES = {
@@ -59,41 +61,28 @@ class Target(NamedTuple):
 
 
 def application(
-    core: Any, metrics: Any, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool = False
+    core: Core, metrics: Metrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool = False
 ) -> web.Application:
-    """The REST port of a `core.Core`, to be run on its event loop.
+    """The REST port, to be run on the event loop of `core`.
 
     Args:
-        metrics: has `.request(model, method, entrypoint, status, seconds)` and `.text()`.
         timeout_ms: after which a request is answered with DEADLINE_EXCEEDED.
         max_body: bytes, after decompression.
         metrics_path: where Prometheus finds the metrics, if anywhere.
         cors: lets the scripts of other sites ask.
     """
-    logging.getLogger("aiohttp.server").setLevel(
-        "CRITICAL"
-    )  # it tells a peer's mistakes; what is ours, `_refusal` logs
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the mistakes of peers, with tracebacks
     rest = Rest(core, metrics, timeout_ms / 1000, max_body)
     app = web.Application(client_max_size=max_body + 1)
     if metrics_path:
-        app.router.add_get(metrics_path, lambda _: _metrics(metrics))
+        app.router.add_get(metrics_path, rest.metrics)
     app.router.add_get("/", page.show)
-    app.router.add_get("/models.json", lambda _: _models(core))
-    app.router.add_route("*", "/{path:.*}", rest.answer)
+    app.router.add_get("/models.json", rest.models)
     if cors:
         app.router.add_options("/{path:.*}", _preflight)
         app.on_response_prepare.append(_allow)
+    app.router.add_route("*", "/{path:.*}", rest.answer)
     return app
-
-
-async def _metrics(metrics: Any) -> web.Response:
-    return web.Response(body=metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
-
-
-async def _models(core: Any) -> web.Response:
-    """For the page. A version is a string: JavaScript's numbers end at 2^53."""
-    shown = [model | {"versions": [str(version) for version in model["versions"]]} for model in core.models()]
-    return _json(json.dumps([model | {"card": page.card(model["card"] or {})} for model in shown]))
 
 
 async def _allow(request: web.Request, response: web.StreamResponse) -> None:
@@ -105,9 +94,9 @@ async def _preflight(_: web.Request) -> web.Response:
 
 
 class Rest:
-    """Answers whatever is below /v1/."""
+    """Answers what is below /v1/, and what needs the core elsewhere."""
 
-    def __init__(self, core: Any, metrics: Any, timeout: float, max_body: int):
+    def __init__(self, core: Core, metrics: Metrics, timeout: float, max_body: int):
         self._core, self._metrics, self._timeout, self._max_body = core, metrics, timeout, max_body
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -127,6 +116,15 @@ class Rest:
             self._metrics.request(target.model, target.method, "REST", code.name, time.perf_counter() - start)
         return _json(text, status)
 
+    async def metrics(self, _: web.Request) -> web.Response:
+        """For Prometheus."""
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=self._metrics.text(), headers=headers)
+
+    async def models(self, _: web.Request) -> web.Response:
+        """For the page."""
+        return _json(json.dumps([page.entry(model) for model in self._core.models()]))
+
     async def _text(self, target: Target, request: web.Request) -> str:
         spec = {"version": target.version, "label": target.label}
         if target.method == "status":
@@ -135,10 +133,11 @@ class Rest:
         if target.method == "metadata":
             return _metadata(target.model, *self._core.metadata(target.model, **spec))
         body = await self._body(request)
-        asked = await _apart(len(body) > LARGE_BODY, rest_json.parse, body)
+        large = len(body) > LARGE_BODY
+        asked = await _apart(large, rest_json.parse, body)
         if target.method == "predict":
-            return await self._predict(target.model, spec, asked, len(body) > LARGE_BODY)
-        examples, name = rest_json.examples(asked), asked.get("signature_name", "")
+            return await self._predict(target.model, spec, asked, large)
+        examples, name = await _apart(large, rest_json.examples, asked), asked.get("signature_name", "")
         if target.method == "classify":
             return rest_text.classifications(await self._core.classify(target.model, examples, signature=name, **spec))
         return rest_text.regressions(await self._core.regress(target.model, examples, signature=name, **spec))
@@ -146,7 +145,10 @@ class Rest:
     async def _body(self, request: web.Request) -> bytes:
         if (request.content_length or 0) > self._max_body:  # said before it is sent
             raise web.HTTPRequestEntityTooLarge(self._max_body)
-        return await request.read()
+        body = await request.read()
+        if len(body) > self._max_body:  # aiohttp's own limit is one more, in some versions
+            raise web.HTTPRequestEntityTooLarge(self._max_body)
+        return body
 
     async def _predict(self, model: str, spec: dict, asked: dict, large: bool) -> str:
         name = asked.get("signature_name", "")
