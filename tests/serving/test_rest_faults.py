@@ -1,6 +1,7 @@
 """Peers of the REST port that are too slow, too large, cut off or no HTTP at all; and a core that fails."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import threading
@@ -62,11 +63,13 @@ def test_what_is_no_http(ask, sent):
     assert ask("POST", PATH, BODY) == GOOD
 
 
-def test_connections_cut_anywhere(ask):
+def test_connections_that_stop_anywhere_and_are_cut(ask):
     whole = b'POST /v1/models/line:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\n{"instances": [1]}'
-    for length in range(0, len(whole) + 1, 3):
-        with socket.create_connection(("127.0.0.1", ask.port)) as peer:
+    with contextlib.ExitStack() as stack:
+        for length in range(0, len(whole) + 1, 3):
+            peer = stack.enter_context(socket.create_connection(("127.0.0.1", ask.port)))
             peer.sendall(whole[:length])
+        assert ask("POST", PATH, BODY) == GOOD
     assert ask("POST", PATH, BODY) == GOOD
 
 

@@ -154,6 +154,10 @@ def test_what_a_dtype_refuses(value, dtype, said):
     assert said in refused(f'{{"inputs": {{"x": {value}}}}}', x=dtype)
 
 
+def test_values_have_a_limit():
+    assert "at most 4194304 values" in refused(b'{"inputs": [' + b"[]," * (rest_json.MOST + 1) + b"[]]}")
+
+
 def test_a_plain_list_is_for_one_input():
     assert "expected an object with a, b" in refused('{"instances": [1]}', a=FLOAT, b=FLOAT)
     assert "expected an object with a, b" in refused('{"inputs": [1]}', a=FLOAT, b=FLOAT)

@@ -31,12 +31,15 @@ DTYPES = {
     types_pb2.DT_STRING: np.object_,
 }
 DEEPEST = 64  # NumPy's arrays have no more dimensions
+MOST = 1 << 22  # values in a body: a list or string of few bytes takes sixty in memory
 
 
 def parse(body: bytes) -> dict:
     """The JSON object of a request."""
     if not body.strip():
         raise invalid("JSON Parse error: The document is empty")
+    if (values := body.count(b",")) > MOST:
+        raise invalid(f"Expected at most {MOST} values in a request, given about {values}. Split it, or use gRPC.")
     try:
         request = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
@@ -67,7 +70,8 @@ def _object(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number)
+# Functions of Python, called for each number, let the event loop's thread run meanwhile; C alone holds Python's lock.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_int=lambda text: int(text))
 
 
 def tensors(request: Mapping, dtypes: Mapping[str, int]) -> tuple[dict[str, np.ndarray], bool]:
