@@ -1,4 +1,4 @@
-"""Reads the weights in a file of torch.save before its version 1.6, without PyTorch and without running what is in it."""
+"""Reads weights from a file of torch.save before its version 1.6, without PyTorch and without running its contents."""
 
 import pickle
 from collections import OrderedDict
