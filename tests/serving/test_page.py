@@ -120,13 +120,12 @@ class Screen:
 
 
 def pngs(served, seeds, labels) -> list[bytes]:
-    """The same images, asked of the server by the test."""
+    """The same images, asked for by the test."""
     body = {"signature_name": "png", "inputs": {"seed": seeds, "labels": labels}}
-    _, answer = served("POST", "/v1/models/classes:predict", body)
-    return [base64.b64decode(png["b64"]) for png in answer["outputs"]]
+    return [base64.b64decode(png["b64"]) for png in served("POST", "/v1/models/classes:predict", body)[1]["outputs"]]
 
 
-def pixels(files: list[bytes]) -> list[np.ndarray]:
+def decoded(files: list[bytes]) -> list[np.ndarray]:
     return [np.asarray(Image.open(io.BytesIO(file))) for file in files]
 
 
@@ -137,7 +136,7 @@ def test_all_classes_come_in_turn(served, screen):
     assert screen.press(Keys.ENTER).startswith("5 images in ")
     assert screen.texts("#grid .seed") == [f"seed {seed}" for seed in range(-2, 3)]
     assert screen.texts("#grid .class") == [CLASSES[k % 3] for k in range(5)]
-    np.testing.assert_array_equal(screen.pixels(), pixels(pngs(served, [-2, -1, 0, 1, 2], [0, 1, 2, 0, 1])))
+    np.testing.assert_array_equal(screen.pixels(), decoded(pngs(served, [-2, -1, 0, 1, 2], [0, 1, 2, 0, 1])))
     for selector, attribute in (("#grid a", "title"), ("#grid img", "alt")):
         assert screen.find(selector).get_attribute(attribute) == f"Seed -2, class {CLASSES[0]}"
 
@@ -147,11 +146,11 @@ def test_a_class_a_version_and_the_next_seeds_by_keyboard(served, screen):
     screen.choose(label="cat & dog", version="1")
     screen.fill(seed=1, count=2)
     screen.press(Keys.ENTER)
-    np.testing.assert_array_equal(screen.pixels(), pixels(pngs(served, [1, 2], [1, 1])))
+    np.testing.assert_array_equal(screen.pixels(), decoded(pngs(served, [1, 2], [1, 1])))
     screen.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.SPACE)
     assert screen.texts("#grid .seed") == ["seed 3", "seed 4"] and screen.texts("#grid .class") == ["cat & dog"] * 2
     assert screen.find("#seed").get_attribute("value") == "3"
-    np.testing.assert_array_equal(screen.pixels(), pixels(pngs(served, [3, 4], [1, 1])))
+    np.testing.assert_array_equal(screen.pixels(), decoded(pngs(served, [3, 4], [1, 1])))
     asked = screen.browser.execute_script("return performance.getEntriesByType('resource').at(-1).name")
     assert asked == f"{served.address}/v1/models/classes/versions/1:predict"
 
@@ -199,7 +198,7 @@ def test_errors(screen):
 def test_no_seed_no_request(screen):
     for seed in ("", "1.5", "x"):
         screen.fill(seed=seed)
-        assert screen.browser.execute_script("return document.getElementById('form').checkValidity()") is False
+        assert screen.browser.execute_script("return at('form').checkValidity()") is False
 
 
 def test_saving_an_image(served, screen, tmp_path):
@@ -221,8 +220,8 @@ def test_controls_have_names(screen):
 def test_light_and_dark(screen):
     colors = set()
     for scheme in ("light", "dark"):
-        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        screen.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        media = [{"name": "prefers-color-scheme", "value": scheme}]
+        screen.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
         colors |= {screen.find("body").value_of_css_property(name) for name in ("background-color", "color")}
     assert len(colors) == 4
 

@@ -15,6 +15,7 @@ from asking import Asking, error
 from running import config, serving
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from tfdfm.errors import UsageError
 from tfdfm.serving import rest, rest_json, rest_text, server
 from tfdfm.serving.core import Answer
 from tfdfm.serving.status import Refused
@@ -113,10 +114,11 @@ def faked():
     async def start(**options) -> Asking:
         options = {"timeout_ms": 60_000, "max_body": LIMIT, "metrics_path": "/metrics"} | options
         metrics = Metrics()
-        runners.append(web.AppRunner(rest.application(Core(), metrics, **options)))
-        await runners[-1].setup()
-        await web.TCPSite(runners[-1], "127.0.0.1", 0).start()
-        made = Asking(runners[-1].addresses[0][1])
+        runner = web.AppRunner(rest.application(Core(), metrics, **options))
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        made = Asking(runner.addresses[0][1])
         made.metrics, made.thread = metrics, thread
         return made
 
@@ -198,3 +200,6 @@ def test_where_the_metrics_are(faked):
     assert ask.session.get(f"{ask.address}/somewhere/else").text == "made_up 1\n"
     ask = faked(metrics_path=None)
     assert ask.session.get(f"{ask.address}/monitoring/prometheus/metrics").status_code == 404
+    for wrong in ("metrics", "/", "/a b", "/{x}", "/a/"):
+        with pytest.raises(UsageError, match="for Prometheus, given"):
+            faked(metrics_path=wrong)

@@ -17,6 +17,7 @@ from google.protobuf.wrappers_pb2 import Int64Value
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
+from tfdfm.errors import UsageError
 from tfdfm.serving import page, rest_json, rest_text
 from tfdfm.serving.core import Core
 from tfdfm.serving.metrics import Metrics
@@ -70,7 +71,12 @@ def application(
         max_body: bytes, after decompression.
         metrics_path: where Prometheus finds the metrics, if anywhere.
         cors: lets the scripts of other sites ask.
+
+    Raises:
+        UsageError: metrics_path is no path.
     """
+    if metrics_path and not re.fullmatch(r"(/[\w.~-]+)+", metrics_path):
+        raise UsageError(f"Expected a path such as /monitoring/metrics for Prometheus, given {metrics_path!r}.")
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the mistakes of peers, with tracebacks
     rest = Rest(core, metrics, timeout_ms / 1000, max_body)
     app = web.Application(client_max_size=max_body + 1)
