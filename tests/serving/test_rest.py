@@ -76,6 +76,14 @@ def test_strings(ask):
 
     body = {"signature_name": "plain", "instances": [example(0.5), {"b64": example(4)["b64"].rstrip("=")}]}
     assert ask("POST", "/v1/models/estimator:predict", body) == (200, {"predictions": [[0.5], [4.0]]})
+    answer = {"classes": ["no", "yes"], "scores": [0.5, 0.5]}
+    body = {"signature_name": "serving_default", "instances": [example(0.5)]}
+    assert ask("POST", "/v1/models/estimator:predict", body) == (200, {"predictions": [answer]})
+    body = {"inputs": {"inputs": [example(0.5)]}}
+    assert ask("POST", "/v1/models/estimator:predict", body) == (
+        200,
+        {"outputs": {name: [value] for name, value in answer.items()}},
+    )
 
 
 def test_versions_labels_and_letters(ask):

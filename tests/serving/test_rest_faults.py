@@ -90,6 +90,8 @@ class Core:
             raise KeyError("a secret")
         if model in grpc.StatusCode.__members__:
             raise Refused(grpc.StatusCode[model], 'a "reason" \ud800' * 1000)
+        if model == "uneven":
+            return Answer(1, "serving_default", {"y": inputs["x"], "z": np.zeros(5, np.float32)})
         return Answer(1, "serving_default", {"y": np.repeat(inputs["x"], 10_000 if model == "large" else 1)})
 
     def models(self):
@@ -149,6 +151,12 @@ def test_what_breaks_is_internal_and_says_nothing_of_the_inside(faked, caplog):
     assert ask("POST", "/v1/models/broken:predict", BODY) == error("KeyError in the server; see its log.", 500)
     assert "a secret" in caplog.text
     assert ask.metrics[-1] == ("broken", "predict", "REST", "INTERNAL")
+
+
+def test_outputs_of_different_sizes_are_no_rows(faked):
+    ask = faked()
+    assert ask("POST", "/v1/models/uneven:predict", BODY) == error("inconsistent batch size")
+    assert ask("POST", "/v1/models/uneven:predict", {"inputs": [1]}) == (200, {"outputs": {"y": [1.0], "z": [0.0] * 5}})
 
 
 def test_an_answer_that_never_comes(faked):
