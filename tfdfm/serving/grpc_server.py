@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -76,7 +76,7 @@ class PredictionService(Service, prediction_service_pb2_grpc.PredictionServiceSe
 
     async def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         spec = _spec(request)
-        inputs = {name: tensors.array(proto) for name, proto in request.inputs.items()}
+        inputs = tensors.arrays(request.inputs)
         answer = await self._core.predict(
             spec.name, inputs, signature=spec.signature_name, outputs=request.output_filter, **_place(spec)
         )
@@ -160,6 +160,28 @@ class ModelService(Service, model_service_pb2_grpc.ModelServiceServicer):
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response
+
+
+class Decoding(grpc.aio.ServerInterceptor):
+    """Refuses bytes that are no message like any other mistake; gRPC would say UNKNOWN and log a traceback."""
+
+    async def intercept_service(self, continuation, details: grpc.HandlerCallDetails):
+        handler = await continuation(details)
+        if handler is None or not handler.unary_unary:
+            return handler
+
+        def decode(sent: bytes) -> Message | None:
+            try:
+                return handler.request_deserializer(sent)
+            except DecodeError:
+                return None
+
+        async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
+            if request is None:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"Expected a message of {details.method}.")
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, decode, handler.response_serializer)
 
 
 def add(server: grpc.aio.Server, core: Core, lifecycle: Lifecycle, metrics: Metrics) -> None:

@@ -85,7 +85,8 @@ class Server:
     def _make_grpc(self) -> grpc.aio.Server:
         options = self._options
         arguments = {"grpc.so_reuseport": 0, "grpc.max_receive_message_length": options.max_bytes}
-        server = grpc.aio.server(options=list((arguments | dict(options.channel_arguments)).items()))
+        arguments |= dict(options.channel_arguments)
+        server = grpc.aio.server(interceptors=[grpc_server.Decoding()], options=list(arguments.items()))
         grpc_server.add(server, self.core, self.lifecycle, self.metrics)
         if options.health:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -1,6 +1,7 @@
 """TensorProto to array and back, quickly, and never trusting a client's sizes."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +9,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from tfdfm.serving.status import invalid
 
-LIMIT = 1 << 28  # bytes of one tensor: a shape may claim more than its message holds, a single value fills it
+LIMIT = 64 << 20  # bytes of a request's tensors: a shape may claim more than its message holds, one value fills it
 _FIELDS = {  # dtype: the field that holds its values, the type of a value there
     tf.float32: ("float_val", np.float32),
     tf.float64: ("double_val", np.float64),
@@ -27,15 +28,25 @@ _PARTS = ("half_val", "scomplex_val", "dcomplex_val")  # values are stored in pi
 _FIXED = {"float_val": b"\x2a", "double_val": b"\x32"}  # the tags of packed fields that lie on the wire as in memory
 
 
-def array(proto: tensor_pb2.TensorProto) -> np.ndarray:
+def arrays(protos: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, np.ndarray]:
+    """The values of a request's tensors, together at most LIMIT beside what is sent as it lies in memory."""
+    found, room = {}, LIMIT
+    for name, proto in protos.items():
+        found[name] = array(proto, room)
+        room -= 0 if proto.tensor_content else found[name].nbytes
+    return found
+
+
+def array(proto: tensor_pb2.TensorProto, limit: int = LIMIT) -> np.ndarray:
     """The tensor's values. Raises Refused (INVALID_ARGUMENT) when it has no known type, shape or size."""
     dtype = tf.as_dtype(proto.dtype) if types_pb2.DT_INVALID < proto.dtype < 100 else None
     if dtype not in _FIELDS:
         raise invalid(f"Expected a tensor of numbers or strings, given data type {proto.dtype}.")
     shape = [dim.size for dim in proto.tensor_shape.dim]
     count, kind = math.prod(shape), np.dtype(dtype.as_numpy_dtype)
-    if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or count * kind.itemsize > LIMIT or len(shape) > 32:
-        raise invalid(f"Expected a tensor with a shape of at most {LIMIT} bytes, given shape {shape} of {dtype.name}.")
+    claimed, limit = math.prod(max(size, 1) for size in shape) * kind.itemsize, max(limit, len(proto.tensor_content))
+    if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or claimed > limit or len(shape) > 32:
+        raise invalid(f"Expected a tensor with a shape of at most {limit} bytes, given shape {shape} of {dtype.name}.")
     if proto.tensor_content and dtype != tf.string:
         if len(proto.tensor_content) != count * kind.itemsize:
             raise invalid(
