@@ -90,7 +90,7 @@ def test_versions_labels_and_letters(ask):
     body, three, two = {"instances": [1]}, (200, {"predictions": [4.0]}), (200, {"predictions": [3.0]})
     assert ask("POST", "/v1/models/line/versions/1:predict", body) == two
     assert ask("POST", "/v1/models/line/versions/2:predict", body) == three
-    assert ask("POST", "/v1/models/line/versions/002:predict", body) == three
+    assert ask("POST", f"/v1/models/line/versions/{'0' * 6000}2:predict", body) == three
     assert ask("POST", "/v1/models/line/labels/stable:predict", body) == two
     assert ask("POST", "/v1/models/line/labels/new%20one:predict", body) == three
     assert ask("POST", "/V1/Models/line/Versions/1:PREDICT", body) == two

@@ -179,11 +179,13 @@ def _target(method: str, path: str) -> Target:
     name, version, label, last = match.groups()
     if not name:
         raise invalid("Missing model name in request.")
-    if version and (len(version.lstrip("0")) > 19 or int(version) >= 2**63):
+    digits = version and (version.lstrip("0") or "0")
+    if digits and (len(digits) > 19 or int(digits) >= 2**63):
         raise invalid(f"Failed to convert version: {version} to numeric.")
     default = "predict" if method == "POST" else "status"
-    version, label = int(version) if version else None, unquote(label) if label else None
-    return Target(unquote(name), version, label, (last or default).lower())
+    return Target(
+        unquote(name), int(digits) if digits else None, unquote(label) if label else None, (last or default).lower()
+    )
 
 
 def _refusal(error: Exception, timeout: float, max_body: int) -> tuple[int, grpc.StatusCode, str]:
