@@ -169,7 +169,11 @@ def status(**spec):
 
 
 def test_status(server):
-    for asked in (status(name="line"), status(name="line", version={"value": 1})):
+    for asked in (
+        status(name="line"),
+        status(name="line", version={"value": 1}),
+        status(name="line", version_label=""),
+    ):
         (found,) = server.models.GetModelStatus(asked, WAIT).model_version_status
         assert (found.version, found.state, found.status.error_code) == (1, State.AVAILABLE, 0)
 

@@ -1,17 +1,20 @@
 """The life of a model: versions come, go, fail and are named, while requests are answered."""
 
+import asyncio
 import shutil
 
 import grpc
 import numpy as np
 import pytest
 import servables
+import tensorflow as tf
 from running import WAIT, State, arrays, config, request, serving
 from servables import floats, publish
-from tensorflow_serving.apis import model_management_pb2
+from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, prediction_log_pb2
 from tensorflow_serving.config import file_system_storage_path_source_pb2
 
 from tfdfm.errors import Failure, UsageError
+from tfdfm.serving import tensors
 
 pytestmark = pytest.mark.xdist_group("serving_lifecycle")
 Policy = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
@@ -172,18 +175,13 @@ def test_two_versions_in_memory_at_most(server, made, base, tmp_path):
     refresh(server)
     publish(made / "gated3", base, 3)
 
-    async def start():
-        import asyncio
-
-        return asyncio.create_task(server.server.lifecycle.refresh())
-
-    task = server.do(start())
+    task = asyncio.run_coroutine_threadsafe(server.server.lifecycle.refresh(), server.loop)
     server.look(lambda: server.server.lifecycle.models["m"].lock.locked())
     assert 3 not in versions or versions[3].model is None
     assert versions[1].model and versions[2].model
     (tmp_path / "gate").touch()
     waiting.result()
-    server.look(task.done)
+    task.result(WAIT)
     assert versions[3].model
     ended(server, 1)
     ended(server, 2)
@@ -196,8 +194,6 @@ def test_a_version_that_cannot_be_loaded_does_not_take_the_old_ones_place(server
     refresh(server)
     assert version(server) == 1
     asked = request(version=2).model_spec
-    from tensorflow_serving.apis import get_model_status_pb2
-
     found = server.models.GetModelStatus(get_model_status_pb2.GetModelStatusRequest(model_spec=asked), WAIT)
     (status,) = found.model_version_status
     assert status.state == status.END and status.status.error_code and str(base / "2") in status.status.error_message
@@ -207,7 +203,7 @@ def test_a_version_that_cannot_be_loaded_does_not_take_the_old_ones_place(server
     assert version(server) == 2
 
 
-def test_a_broken_version_is_tried_again_only_when_it_changed(server, made, base, caplog):
+def test_a_broken_version_is_tried_again_only_when_it_changed(server, made, base):
     publish(made / "line1", base, 1)
     (base / "2").mkdir()
     reload(server, config(m=base))
@@ -225,6 +221,46 @@ def test_a_failed_warm_up_keeps_the_version_from_serving(server, made, base):
     second.rename(base / "2")
     refresh(server)
     assert version(server) == 1 and states(server, 2, 1) == ("END", "AVAILABLE")
+
+
+def publish_slow(made, base, number, gate):
+    """A version whose warm-up waits for a file."""
+    hidden = publish(made / f"gated{number}", base, f".slow{number}")
+    log = prediction_log_pb2.PredictionLog()
+    inputs = log.predict_log.request.inputs
+    tensors.fill(inputs["x"], floats(0))
+    tensors.fill(inputs["gate"], np.array([str(gate).encode()], object))
+    (hidden / "assets.extra").mkdir()
+    with tf.io.TFRecordWriter(str(hidden / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+        writer.write(log.SerializeToString())
+    hidden.rename(base / str(number))
+
+
+def test_the_old_version_answers_while_the_new_one_is_loaded(server, made, base, tmp_path):
+    publish(made / "line1", base, 1)
+    reload(server, config(m=base))
+    publish_slow(made, base, 2, tmp_path / "gate")
+    task = asyncio.run_coroutine_threadsafe(server.server.lifecycle.refresh(), server.loop)
+    versions = server.server.lifecycle.models["m"].versions
+    server.look(lambda: 2 in versions and versions[2].state == State.LOADING)
+    assert version(server) == 1 and states(server, 2, 1) == ("LOADING", "AVAILABLE")
+    refused(grpc.StatusCode.NOT_FOUND, server.prediction.Predict, request(x=floats(0), version=2))
+    (tmp_path / "gate").touch()
+    task.result(WAIT)
+    ended(server, 1)
+    assert states(server, 2, 1) == ("AVAILABLE", "END")
+
+
+def test_a_reload_goes_on_when_its_client_has_left(server, made, base, tmp_path):
+    (base / "slow").mkdir(parents=True)
+    publish_slow(made, base / "slow", 2, tmp_path / "gate")
+    asked = model_management_pb2.ReloadConfigRequest(config=labelled(base / "slow", late=2))
+    with pytest.raises(grpc.RpcError) as caught:
+        server.models.HandleReloadConfigRequest(asked, timeout=0.3)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    (tmp_path / "gate").touch()
+    server.look(lambda: server.server.lifecycle.models["m"].labels == {"late": 2})
+    assert states(server, 2) == ("AVAILABLE",)
 
 
 def test_policies(server, made, base):

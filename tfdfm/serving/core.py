@@ -11,9 +11,10 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import classification_pb2, get_model_status_pb2, regression_pb2
 
 from tfdfm.serving import batching, inference
-from tfdfm.serving.lifecycle import Lifecycle, Version
+from tfdfm.serving.lifecycle import Lifecycle
 from tfdfm.serving.models import Signature
 from tfdfm.serving.status import invalid, not_found
+from tfdfm.serving.versions import Version
 
 
 class Answer(NamedTuple):

@@ -1,5 +1,6 @@
 """The protocol's gRPC services, on the core."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable
@@ -148,15 +149,15 @@ class ModelService(Service, model_service_pb2_grpc.ModelServiceServicer):
 
     async def _status(self, request: get_model_status_pb2.GetModelStatusRequest) -> Message:
         spec = _spec(request)
-        place = _place(spec)
-        number = self._lifecycle.find(spec.name, **place).number if "label" in place else place.get("version")
-        return get_model_status_pb2.GetModelStatusResponse(model_version_status=self._core.status(spec.name, number))
+        found = self._core.status(spec.name, _place(spec).get("version"))  # of all versions when asked by label
+        return get_model_status_pb2.GetModelStatusResponse(model_version_status=found)
 
     async def HandleReloadConfigRequest(self, request: model_management_pb2.ReloadConfigRequest, context) -> Message:
         return await self._answer("reload_config", "", self._reload(request), context)
 
     async def _reload(self, request: model_management_pb2.ReloadConfigRequest) -> Message:
-        await self._lifecycle.configure(request.config, client=True)
+        work = self._lifecycle.configure(request.config, client=True)
+        await asyncio.shield(asyncio.create_task(work))  # goes on when the client's patience ends
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response

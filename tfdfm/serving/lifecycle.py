@@ -3,90 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
-from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure
-from tfdfm.serving import batching, disk, warmup
-from tfdfm.serving.models import Model, Signature
+from tfdfm.serving import disk
 from tfdfm.serving.status import Refused, invalid, not_found
-
-State = get_model_status_pb2.ModelVersionStatus.State
-
-
-class Version:
-    """One version of a model. Belongs to the event loop; `users` counts requests and runs under way."""
-
-    def __init__(self, number: int, path: Path, seen: tuple[int, ...] = ()):
-        """`seen`: the directory's fingerprint."""
-        self.number, self.path, self.seen = number, path, seen
-        self.state = State.START
-        self.error: tuple[int, str] | None = None  # code, message
-        self.ran: Callable[[int, list[float]], None] = lambda rows, waited: None
-        self.model: Model | None = None
-        self._queues: dict[str, batching.Queue] = {}
-        self._users, self._free = 0, asyncio.Event()
-        self._free.set()
-
-    def load(self) -> None:
-        """In a thread. Raises Refused, Failure."""
-        model = Model(self.path)
-        try:
-            warmup.run(model)
-        except BaseException:
-            model.close()
-            raise
-        self.model = model
-
-    def queue(self, signature: Signature, limits: batching.Settings, executor: Executor) -> batching.Queue:
-        if signature.name not in self._queues:
-            self._queues[signature.name] = batching.Queue(signature.run, limits, executor, self)
-        return self._queues[signature.name]
-
-    def hold(self) -> None:
-        self._users += 1
-        self._free.clear()
-
-    def finished(self) -> None:
-        self._users -= 1
-        if not self._users:
-            self._free.set()
-
-    def started(self, rows: int, waited: list[float]) -> None:
-        self.ran(rows, waited)
-        self.hold()
-
-    async def close(self) -> None:
-        """After the last request under way."""
-        await self._free.wait()
-        model, self.model, self._queues = self.model, None, {}
-        await asyncio.to_thread(model.close)
-        self.state = State.END
-
-    async def idle(self) -> None:
-        await self._free.wait()
-
-
-class Served:
-    """One model, with every version that it ever had."""
-
-    def __init__(self):
-        self.wanted: disk.Wanted | None = None
-        self.versions: dict[int, Version] = {}
-        self.labels: dict[str, int] = {}
-        self.retiring: set[asyncio.Task] = set()
-        self.lock = asyncio.Lock()
-
-    def failed(self) -> list[Version]:
-        return [version for version in self.versions.values() if version.error]
-
-    def available(self) -> list[int]:
-        return sorted(number for number, version in self.versions.items() if version.state == State.AVAILABLE)
+from tfdfm.serving.versions import Served, State, Version
 
 
 class Lifecycle:

@@ -13,19 +13,19 @@ import grpc
 import tensorflow as tf
 from aiohttp import web
 from google.protobuf.message import Message
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure, UsageError
 from tfdfm.serving import batching, grpc_server, protos
 from tfdfm.serving.core import Core
+from tfdfm.serving.health import Health
 from tfdfm.serving.lifecycle import Lifecycle
 from tfdfm.serving.metrics import PATH, Metrics
 from tfdfm.serving.status import Refused
 
 OFF, ANY = 0, -1  # ports
 _THREADS = 32
-_GRACE = 5.0  # seconds for answers to leave after the last request is done; streams that never end are cut then
+_GRACE = 5.0  # seconds for answers to leave after the last request is done
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Server:
         self._executor = ThreadPoolExecutor(_THREADS, "run")
         self.core = Core(self.lifecycle, options.limits, self._executor)
         self._tasks: list[asyncio.Task] = []
-        self._health = health.aio.HealthServicer()
+        self._health = Health(grpc_server.SERVICES)
         self._rest: web.AppRunner | None = None
         self.ports: dict[str, int] = {}
 
@@ -75,8 +75,7 @@ class Server:
         self._grpc = self._make_grpc()
         await self._grpc.start()
         await self._start_rest()
-        for name in ("", *grpc_server.SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._health.start()
         if self._options.poll_seconds > 0:
             self._follow(self._options.poll_seconds, self.lifecycle.refresh)
         if self._options.config_file and self._options.config_poll_seconds > 0:
@@ -89,7 +88,7 @@ class Server:
         server = grpc.aio.server(interceptors=[grpc_server.Decoding()], options=list(arguments.items()))
         grpc_server.add(server, self.core, self.lifecycle, self.metrics)
         if options.health:
-            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            self._health.add(server)
         if options.port != OFF:
             self.ports["gRPC"] = _bind(server, _address(options.host, options.port), options.ssl)
         if options.socket_path:
@@ -157,6 +156,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await self.lifecycle.drain()
+        self._health.over.set()
         await self._grpc.stop(_GRACE)
         if self._rest:
             await self._rest.cleanup()
