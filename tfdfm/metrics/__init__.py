@@ -1,0 +1,1 @@
+"""Scores as pure functions of features, logits or images, and the classifiers that make features and logits."""
