@@ -35,7 +35,8 @@ def network(path: Path):
     except Exception as error:  # protobuf's, TensorFlow's, KeyError: whatever a wrong file brings
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Failure(
-            f"{path} is not the frozen Inception graph of 2015-12-05 ({cause}). Take classify_image_graph_def.pb of {URL}."
+            f"{path} is not the frozen Inception graph of 2015-12-05 ({cause}). "
+            f"Take classify_image_graph_def.pb of {URL}."
         ) from error
 
 
