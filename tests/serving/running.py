@@ -9,6 +9,8 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+import pytest
+import servables
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_status_pb2,
@@ -116,3 +118,34 @@ def serving(config: protos.ModelServerConfig, **options) -> Iterator[Running]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(WAIT)
         loop.close()
+
+
+@contextmanager
+def everything(folder: Path) -> Iterator[Running]:
+    """A server of one version of each model in servables, by its name there."""
+    names = ("line", "modern", "many", "estimator", "generator", "gated")
+    for name in names:
+        getattr(servables, name)(folder / name / "1")
+    with serving(config(**{name: folder / name for name in names}), poll_seconds=0) as running:
+        yield running
+
+
+def refused(call, asked, code: grpc.StatusCode) -> str:
+    """The details of the error with that code that the call must end in."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call(asked, timeout=WAIT)
+    assert caught.value.code() == code, caught.value.details()
+    return caught.value.details()
+
+
+def hold(server: Running, gate: bytes, *others: list[float]) -> tuple[grpc.Future, list[grpc.Future]]:
+    """A request to the gated model under way, and others that came after it."""
+    version = server.server.lifecycle.models["gated"].versions[1]
+    first = server.future("gated", x=servables.floats(0), gate=np.array([gate], object))
+    server.look(lambda: version._users == 2)  # the request and its run
+    futures = []
+    for values in others:
+        gates = np.array([gate] * len(values), object)
+        futures.append(server.future("gated", x=servables.floats(*values), gate=gates))
+        server.look(lambda: version._users == 2 + len(futures))
+    return first, futures

@@ -76,6 +76,7 @@ def many(path: Path) -> Path:
         outputs = {"sum": x + tf.cast(whole, tf.float32), "echo": whole, "text": string, "half": tf.cast(x, tf.half)}
         return {
             "scalar": ({"x": scalar}, {"y": scalar + 1}),
+            "name": ({"x": scalar}, {"name": tf.constant(b"\xff")}),
             "matrix": ({"x": matrix}, {"y": 2 * matrix}),
             "root": ({"x": x}, {"y": root}),
             "total": ({"x": x}, {"y": total}),

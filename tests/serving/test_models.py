@@ -6,12 +6,9 @@ import grpc
 import numpy as np
 import pytest
 import servables
-import tensorflow as tf
 from servables import floats
-from tensorflow_serving.apis import prediction_log_pb2
 
 from tfdfm.errors import Failure
-from tfdfm.serving import disk, tensors, warmup
 from tfdfm.serving.models import Model
 from tfdfm.serving.status import Refused
 
@@ -67,6 +64,12 @@ def test_every_kind_of_value_goes_through(many):
     out = call(many, "several", **given)
     assert out["echo"].tolist() == [2**62, -1] and out["text"].tolist() == [b"\xff", b""]
     assert out["half"].dtype == np.float16 and out["sum"][1] == 1
+
+
+def test_scalars_are_arrays(many):
+    given = np.array(2, np.float32)
+    out = call(many, "scalar", x=given) | call(many, "name", x=given)
+    assert out["y"].shape == out["name"].shape == () and out["y"] == 3 and out["name"] == b"\xff"
 
 
 def test_an_unknown_signature(many):
@@ -160,117 +163,3 @@ def test_a_damaged_model_is_one_clear_error(made, tmp_path, damage):
     with pytest.raises((Failure, Refused)) as caught:
         Model(path)
     assert str(caught.value)
-
-
-def log(kind, signature="", examples=(), **inputs):
-    made = prediction_log_pb2.PredictionLog()
-    asked = getattr(made, kind).request
-    asked.model_spec.signature_name = signature
-    for name, value in inputs.items():
-        tensors.fill(asked.inputs[name], value)
-    for x in examples:
-        asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(x)
-    return made
-
-
-def warm(path, *logs):
-    (path / "assets.extra").mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(path / warmup.FILE)) as writer:
-        for one in logs:
-            writer.write(one if isinstance(one, bytes) else one.SerializeToString())
-    model = Model(path)
-    try:
-        warmup.run(model)
-    finally:
-        model.close()
-
-
-def test_warm_up_requests_are_run(tmp_path):
-    warm(
-        servables.estimator(tmp_path / "1"),
-        log("classify_log", examples=[0.5]),
-        log("regress_log", "double", examples=[0.5]),
-        log("predict_log", "plain", inputs=np.array([tf.train.Example().SerializeToString()], object)[:0]),
-    )
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ([log("predict_log", x=floats(-1), signature="root")], "below zero"),
-        ([log("predict_log", x=floats(1), signature="nope")], "nope"),
-        ([log("session_run_log")], "session_run_log"),
-        ([prediction_log_pb2.PredictionLog()], "None"),
-        ([b"\xff\xff"], "PredictionLog"),
-        ([log("predict_log", x=floats(1), signature="root")] * 1001, "maximum"),
-    ],
-)
-def test_an_error_in_a_warm_up_request_fails_the_load(made, tmp_path, wrong, message):
-    path = servables.publish(made / "many", tmp_path, 1)
-    with pytest.raises(Refused, match=message):
-        warm(path, *wrong)
-
-
-def test_a_cut_warm_up_file_fails_the_load(made, tmp_path):
-    path = servables.publish(made / "many", tmp_path, 1)
-    warm(path, log("predict_log", x=floats(1), signature="root"))
-    file = path / warmup.FILE
-    file.write_bytes(file.read_bytes()[:-3])
-    model = Model(path)
-    with pytest.raises(Refused, match="TFRecord"):
-        warmup.run(model)
-    model.close()
-
-
-def wanted(base, policy="", **more):
-    from google.protobuf import text_format
-
-    from tfdfm.serving import protos
-
-    config = protos.ModelServerConfig()
-    text = f'model_config_list {{ config {{ name: "m" base_path: "{base}" {policy} }} }}'
-    return disk.wanted(text_format.Parse(text, config))[0]
-
-
-def test_versions_are_directories_whose_names_are_numbers(tmp_path):
-    for name in ("00000123", "7", "v8", "9.5", "-3", "1e3", "²", ".10", str(2**63), str(2**63 - 1)):
-        (tmp_path / name).mkdir()
-    (tmp_path / "99").write_text("no directory")
-    every = disk.versions(wanted(tmp_path, "model_version_policy { all {} }"))
-    assert list(every) == [7, 123, 2**63 - 1]
-    assert every[123][0] == tmp_path / "00000123"
-
-
-@pytest.mark.parametrize(
-    ("policy", "numbers"),
-    [
-        ("", [5]),
-        ("model_version_policy { latest {} }", [5]),
-        ("model_version_policy { latest { num_versions: 2 } }", [3, 5]),
-        ("model_version_policy { all {} }", [1, 3, 5]),
-        ("model_version_policy { specific { versions: 1 versions: 4 } }", [1]),
-    ],
-)
-def test_policies_choose_versions(tmp_path, policy, numbers):
-    for number in (1, 3, 5):
-        (tmp_path / str(number)).mkdir()
-    assert list(disk.versions(wanted(tmp_path, policy))) == numbers
-
-
-@pytest.mark.parametrize("policy", ['model_platform: "caffe"', "model_version_policy { specific {} }"])
-def test_a_configuration_that_cannot_work_is_refused(tmp_path, policy):
-    with pytest.raises(Refused, match="model m"):
-        wanted(tmp_path, policy)
-
-
-def test_a_client_stays_below_what_the_operator_gave(tmp_path):
-    base, outside = tmp_path / "models", tmp_path / "models_elsewhere"
-    for folder in (base / "inner" / "1", outside / "1"):
-        folder.mkdir(parents=True)
-    (base / "way_out").symlink_to(outside)
-    (base / "inner" / "2").symlink_to(outside / "1")
-    for path in (outside, base / ".." / "models_elsewhere", base / "way_out", "/", tmp_path):
-        with pytest.raises(Refused, match="base_path below"):
-            disk.confined(wanted(path), [base])
-    assert list(disk.versions(disk.confined(wanted(base / "inner"), [base]))) == [1]
-    assert list(disk.versions(disk.confined(wanted(base / "inner"), [base / "inner"]))) == [2]  # the operator's own

@@ -183,7 +183,7 @@ class Queue:
         if size := self._limits.padded(rows) - rows:
             feeds = [np.concatenate([feed, np.repeat(feed[:1], size, axis=0)]) for feed in feeds]
         outputs = self._run(feeds)
-        if any(len(output) != rows + size for output in outputs):
+        if any(output.shape[:1] != (rows + size,) for output in outputs):
             raise ValueError("an output without a row for each row of the inputs")
         ends = np.cumsum([task.rows for task in batch])
         return [[output[end - task.rows : end] for output in outputs] for task, end in zip(batch, ends, strict=True)]

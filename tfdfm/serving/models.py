@@ -53,7 +53,7 @@ class Signature:
     def run(self, feeds: list[np.ndarray]) -> list[np.ndarray]:
         """One run of the session; lets go of the GIL. Raises Refused."""
         try:
-            return self._call(*feeds)
+            return [_array(output) for output in self._call(*feeds)]
         except tf.errors.OpError as error:
             raise _refused(error) from None
 
@@ -117,6 +117,11 @@ def _callable(definition: meta_graph_pb2.SignatureDef, session: v1.Session) -> C
     if set(feeds) & set(fetches):
         return session.make_callable(fetches, feeds)
     return session._make_callable_from_options(config_pb2.CallableOptions(feed=feeds, fetch=fetches))
+
+
+def _array(output: np.ndarray | np.generic | bytes) -> np.ndarray:
+    """A session gives scalars as they are."""
+    return np.array(output, object) if isinstance(output, bytes) else np.asarray(output)
 
 
 def _card(path: Path) -> dict:

@@ -1,0 +1,112 @@
+"""The command's flags, and mistakes in them."""
+
+import pytest
+import servables
+from running import config
+
+from tfdfm import command, serve
+from tfdfm.errors import UsageError
+from tfdfm.serving import batching, protos, server
+
+
+@pytest.fixture
+def options(monkeypatch, tmp_path):
+    """What the flags come to, without a server."""
+    (tmp_path / "base").mkdir()
+    got = []
+    monkeypatch.setattr(server, "serve", got.append)
+    monkeypatch.chdir(tmp_path)
+
+    def make(*flags):
+        base = () if any("model_" in flag for flag in flags) else ("--model_base_path=base",)
+        serve.main(command.parse(["serve", *base, *flags], serve.define, serve.__doc__))
+        return got.pop()
+
+    return make
+
+
+def test_the_defaults_are_those_of_tf_serving(options, tmp_path):
+    made = options()
+    assert made.config == config(default=tmp_path / "base")
+    assert (made.host, made.port, made.rest_port, made.rest_timeout_ms) == ("127.0.0.1", 8500, 8501, 30_000)
+    assert (made.poll_seconds, made.config_poll_seconds, made.early_labels, made.cors) == (1, 0, False, False)
+    assert made.limits == batching.Settings() and made.limits.merge and made.ssl is None
+    assert made.metrics_path == "/monitoring/prometheus/metrics"
+
+
+def test_flags_are_those_of_tf_serving(options, tmp_path):
+    (tmp_path / "models").write_text('model_config_list { config { name: "m" base_path: "/models/m" } }')
+    (tmp_path / "batching").write_text("max_batch_size { value: 8 } allowed_batch_sizes: 8")
+    (tmp_path / "monitoring").write_text("prometheus_config { enable: false }")
+    made = options(
+        "--model_config_file=models",
+        "--model_name=ignored",
+        "--model_base_path=ignored",
+        "--model_config_file_poll_wait_seconds=60",
+        "--file_system_poll_wait_seconds=0",
+        "--enable_batching=true",
+        "--batching_parameters_file=batching",
+        "--monitoring_config_file=monitoring",
+        "--rest_api_timeout_in_ms=5000",
+        "--grpc_channel_arguments=grpc.max_concurrent_streams=10,grpc.optimization_target=latency",
+        "--enable_grpc_healthcheck_service=false",
+        "--allow_version_labels_for_unavailable_models",
+        "--rest_api_enable_cors_support",
+        "--host=0.0.0.0",
+    )
+    assert made.config.model_config_list.config[0].base_path == "/models/m"
+    assert (made.poll_seconds, made.config_poll_seconds, made.early_labels, made.cors) == (0, 60, True, True)
+    assert made.limits.max_rows == 8 and made.limits.sizes == (8,)
+    assert made.metrics_path is None and made.rest_timeout_ms == 5000 and not made.health and made.host == "0.0.0.0"
+    assert made.channel_arguments == (("grpc.max_concurrent_streams", 10), ("grpc.optimization_target", "latency"))
+
+
+def test_batching_may_be_off(options):
+    assert not options("--enable_batching=false").limits.merge
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model_name=m"], "--model_base_path=DIR"),
+        (["--model_base_path=nothing"], "directory.*'nothing'"),
+        (["--model_config_file=nothing"], "nothing"),
+        (["--port=0", "--rest_api_port=0"], "all three are off"),
+        (["--batching_parameters_file=x", "--enable_batching=false"], "enable_batching"),
+        (["--grpc_channel_arguments=x"], "KEY=VALUE.*'x'"),
+        (["--ssl_config_file=nothing"], "SSLConfig"),
+        (["stray"], "stray"),
+    ],
+    ids=str,
+)
+def test_mistakes(options, flags, message):
+    with pytest.raises(UsageError, match=message):
+        options(*flags)
+
+
+@pytest.mark.parametrize("kind", ["gRPC", "REST", "socket"])
+def test_a_port_that_is_taken(tmp_path, kind):
+    import socket
+
+    from running import serving
+
+    from tfdfm.errors import Failure
+
+    servables.line(tmp_path / "base" / "1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        flags = {"gRPC": {"port": port}, "REST": {"rest_port": port}, "socket": {"socket_path": "/nowhere/at/all"}}
+        with pytest.raises(Failure, match="Cannot listen"), serving(config(m=tmp_path / "base"), **flags[kind]):
+            pass
+
+
+@pytest.mark.parametrize(("key", "cert"), [("", ""), ("no key", "no certificate")])
+def test_damaged_keys(tmp_path, key, cert):
+    from running import serving
+
+    from tfdfm.errors import Failure
+
+    servables.line(tmp_path / "base" / "1")
+    ssl = protos.SSLConfig(server_key=key, server_cert=cert)
+    with pytest.raises((Failure, UsageError), match="key"), serving(config(m=tmp_path / "base"), ssl=ssl):
+        pass
