@@ -12,6 +12,8 @@ from servables import floats, publish
 from tensorflow_serving.apis import get_model_status_pb2
 from versions import ended, publish_slow, refresh, reload, states, version
 
+from tfdfm.serving import warmup
+
 pytestmark = pytest.mark.xdist_group("serving_lifecycle")
 
 
@@ -61,12 +63,14 @@ def test_a_model_without_versions_left_is_gone(server, numbered, base):
     refused(server.prediction.Predict, request(x=floats(0)), grpc.StatusCode.NOT_FOUND)
 
 
-def test_a_base_path_that_cannot_be_read_changes_nothing(server, numbered, base):
+def test_a_base_path_that_cannot_be_read_changes_nothing_and_is_said_once(server, numbered, base, caplog):
     publish(numbered / "line1", base, 1)
     reload(server, config(m=base))
     base.rename(base.with_name("elsewhere"))
-    refresh(server)
-    assert version(server) == 1
+    for _ in range(2):
+        refresh(server)
+        assert version(server) == 1
+    assert caplog.text.count(str(base)) == 1
     base.with_name("elsewhere").rename(base)
 
 
@@ -150,6 +154,15 @@ def test_a_broken_version_is_tried_again_only_when_it_changed(server, numbered, 
     broken = server.server.lifecycle.models["m"].versions[2]
     refresh(server)
     assert server.server.lifecycle.models["m"].versions[2] is broken
+
+
+def test_a_load_that_breaks_in_an_unforeseen_way_is_a_failed_load(server, numbered, base, monkeypatch):
+    publish(numbered / "line1", base, 1)
+    reload(server, config(m=base))
+    monkeypatch.setattr(warmup, "run", lambda model: 1 / 0)
+    publish(numbered / "line2", base, 2)
+    refresh(server)
+    assert version(server) == 1 and states(server, 2, 1) == ("END", "AVAILABLE")
 
 
 def test_a_failed_warm_up_keeps_the_version_from_serving(server, numbered, base):

@@ -9,7 +9,6 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
-from tfdfm.errors import Failure
 from tfdfm.serving import disk
 from tfdfm.serving.status import Refused, invalid, not_found
 from tfdfm.serving.versions import Served, State, Version
@@ -84,8 +83,9 @@ class Lifecycle:
             try:
                 found = await asyncio.to_thread(disk.versions, wanted) if wanted else {}
             except OSError as error:
-                logging.warning("Cannot look for versions in %s: %s", wanted.base, error.strerror)
+                served.say(f"Cannot look for versions in {wanted.base}: {error.strerror}")
                 return
+            served.say("")
             for number, (path, seen) in found.items():
                 await self._load(served, wanted.name, Version(number, path, seen))
             available = set(served.available())
@@ -95,25 +95,25 @@ class Lifecycle:
 
     async def _load(self, served: Served, name: str, version: Version) -> None:
         known = served.versions.get(version.number)
-        same = known and known.path == version.path
-        if same and (known.state == State.AVAILABLE or known.error and known.seen == version.seen):
+        stands = known and known.state == State.AVAILABLE
+        if stands and known.path == version.path or served.broken.get(version.path) == version.seen:
             return
         await asyncio.gather(*served.retiring)  # two versions in memory at most
-        stands = known and known.state == State.AVAILABLE  # the same number in another place
         if not stands:
             served.versions[version.number] = version
         version.state = State.LOADING
         try:
             await asyncio.to_thread(version.load)
-        except (Refused, Failure) as error:
+        except Exception as error:  # whatever it is, this version is not served and the others are
             code = error.code if isinstance(error, Refused) else grpc.StatusCode.INTERNAL
+            served.broken[version.path] = version.seen
             version.state, version.error = State.END, (code.value[0], str(error))
             logging.error("Cannot serve version %d of %s: %s", version.number, name, error)
             return
         version.ran = lambda rows, waited: self._ran(name, rows, waited)
         version.state, served.versions[version.number] = State.AVAILABLE, version
         logging.info("Loaded version %d of %s", version.number, name)
-        if stands:
+        if stands:  # the same number in another place
             self._retire(served, known)
 
     def _retire(self, served: Served, version: Version) -> None:

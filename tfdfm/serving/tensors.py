@@ -54,6 +54,9 @@ def array(proto: tensor_pb2.TensorProto, limit: int = LIMIT) -> np.ndarray:
                 f"given {len(proto.tensor_content)} in tensor_content."
             )
         return np.frombuffer(proto.tensor_content, kind).reshape(shape)
+    sent = len(getattr(proto, _FIELDS[dtype][0])) // (2 if dtype.is_complex else 1)
+    if sent > count:
+        raise invalid(f"Expected at most {count} values in a tensor, given {sent}.")
     return _filled(_values(proto, dtype, kind), count, kind).reshape(shape)
 
 
@@ -75,8 +78,6 @@ def _filled(values: np.ndarray, count: int, kind: np.dtype) -> np.ndarray:
     """Missing values repeat the last one, as TensorFlow has it; none at all are zeros."""
     if values.size == count:
         return values
-    if values.size > count:
-        raise invalid(f"Expected at most {count} values in a tensor, given {values.size}.")
     last = values[-1] if values.size else b"" if kind.hasobject else kind.type(0)
     whole = np.full(count, last, kind)
     whole[: values.size] = values

@@ -1,6 +1,7 @@
 """One version of a model, and a model with all that it ever had. Both belong to the event loop."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -74,7 +75,15 @@ class Served:
         self.versions: dict[int, Version] = {}
         self.labels: dict[str, int] = {}
         self.retiring: set[asyncio.Task] = set()
+        self.broken: dict[Path, tuple[int, ...]] = {}  # fingerprints of what could not be loaded
+        self._said = ""
         self.lock = asyncio.Lock()
+
+    def say(self, trouble: str) -> None:
+        """Logs it once, however often the disk is looked at."""
+        if trouble and trouble != self._said:
+            logging.warning(trouble)
+        self._said = trouble
 
     def failed(self) -> list[Version]:
         return [version for version in self.versions.values() if version.error]
