@@ -3,9 +3,11 @@
 import base64
 import io
 import json
+import ssl
 import threading
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -69,21 +71,27 @@ class Fake:
     """`plan` holds what the next predictions meet: a gRPC code to refuse with, "cut", "hold" (until `close`) or
     "half" (half of the rows). `rows` lists how many rows each prediction asked for."""
 
-    def __init__(self, scheme: str):
+    def __init__(self, scheme: str, pair: tuple[Path, Path] | None = None):
+        """`pair`: key and certificate of https and grpcs."""
         self.plan, self.rows, self.released = [], [], threading.Event()
-        self._start = self._rest if scheme == "http" else self._grpc
-        self.port = self._start()
+        self.port = (self._rest if scheme.startswith("http") else self._grpc)(pair)
         self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
 
-    def _rest(self) -> int:
+    def _rest(self, pair) -> int:
         self._server = _Http(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": self}))
+        if pair:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(pair[1], pair[0])
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self._server.server_address[1]
 
-    def _grpc(self) -> int:
+    def _grpc(self, pair) -> int:
         self._server = grpc.server(futures.ThreadPoolExecutor(4))
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Servicer(self), self._server)
-        port = self._server.add_insecure_port("127.0.0.1:0")
+        credentials = grpc.ssl_server_credentials([tuple(path.read_bytes() for path in pair)]) if pair else None
+        address = "127.0.0.1:0"
+        port = self._server.add_secure_port(address, credentials) if pair else self._server.add_insecure_port(address)
         self._server.start()
         return port
 

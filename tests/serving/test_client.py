@@ -1,5 +1,6 @@
 """The client against a server that can be made to fail, in both protocols."""
 
+import os
 import subprocess
 import sys
 
@@ -217,7 +218,47 @@ with connect("127.0.0.1:{fake.port}") as client:
     print(client.images(range(2), 1).shape, len(client.pngs([1], 0)), client.uint8([1], 0).shape)
 """
     try:
-        done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=600)
     finally:
         fake.close()
     assert (done.stdout, done.stderr) == ("(2, 2, 4, 3) 1 (1, 2, 4, 3)\n", "")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A key and a certificate that nobody has signed, for 127.0.0.1."""
+    key, certificate = (tmp_path_factory.mktemp("pair") / name for name in ("key.pem", "certificate.pem"))
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    made += ["-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(made, check=True, capture_output=True)
+    return key, certificate
+
+
+@pytest.mark.parametrize(
+    ("scheme", "variable"), [("https", "REQUESTS_CA_BUNDLE"), ("grpcs", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")]
+)
+def test_tls(pair, scheme, variable):
+    fake = Fake(scheme, pair)
+    code = f"from tfdfm.serving.client import connect; print(connect({fake.endpoint!r}).images([1], 0).shape)"
+    try:
+        with pytest.raises(EndpointError) as caught:
+            connect(fake.endpoint)
+        environment = os.environ | {variable: str(pair[1])}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, env=environment
+        )
+    finally:
+        fake.close()
+    assert caught.value.code == "UNAVAILABLE"
+    assert done.stdout == "(1, 2, 4, 3)\n", done.stderr

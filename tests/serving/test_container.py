@@ -126,7 +126,7 @@ def served(tmp_path_factory):
 def run(served, command: list[str], text: str) -> bytes:
     folder, (grpc, rest) = served
     text = text.replace("localhost:8501", rest).replace("localhost:8500", grpc)
-    done = subprocess.run([*command, text], cwd=folder, capture_output=True, timeout=120)
+    done = subprocess.run([*command, text], cwd=folder, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
