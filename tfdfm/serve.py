@@ -85,10 +85,9 @@ def _config(values: flags.FlagValues):
         raise UsageError("Expected --model_base_path=DIR or --model_config_file=FILE.")
     if not Path(values.model_base_path).is_dir():
         raise UsageError(f"Expected a directory in --model_base_path, given {values.model_base_path!r}.")
-    config = protos.ModelServerConfig()
     base = os.path.abspath(values.model_base_path)
-    config.model_config_list.config.add(name=values.model_name, base_path=base, model_platform="tensorflow")
-    return config
+    model = {"name": values.model_name, "base_path": base, "model_platform": "tensorflow"}
+    return protos.ModelServerConfig(model_config_list={"config": [model]})
 
 
 def _limits(values: flags.FlagValues):
