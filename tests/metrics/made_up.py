@@ -1,5 +1,6 @@
 """Features with a decaying spectrum, logits, images and tensorflow-gan's functions on them."""
 
+import functools
 import warnings
 
 import numpy as np
@@ -10,8 +11,12 @@ from tfdfm.metrics import tfgan
 def features(count, width, seed=0, shift=0.0, scale=1.0):
     """float64 [N, D], correlated, of a spectrum like that of a network's features."""
     random = np.random.default_rng(seed)
-    mixing = np.random.default_rng(width).normal(size=(width, width)) / np.sqrt(width)
-    return scale * random.normal(size=(count, width)) * np.exp(-4 * np.arange(width) / width) @ mixing + shift
+    return scale * random.normal(size=(count, width)) * np.exp(-4 * np.arange(width) / width) @ _mixing(width) + shift
+
+
+@functools.cache
+def _mixing(width):
+    return np.random.default_rng(width).normal(size=(width, width)) / np.sqrt(width)
 
 
 def logits(count, classes, seed=0, scale=3.0):
