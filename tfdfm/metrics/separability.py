@@ -1,0 +1,67 @@
+"""Linear separability of a discriminator's features (Radford et al., 2016, section 5.1)."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.svm import LinearSVC
+
+from tfdfm.metrics import checks
+
+CELLS, BATCH = 4, 256
+
+
+class Labelled(NamedTuple):
+    images: np.ndarray  # uint8 [N, H, W, C]
+    labels: np.ndarray  # integers [N]
+
+
+def separability(
+    layers: Callable[[np.ndarray], Sequence[np.ndarray]],
+    training: Labelled,
+    held_out: Labelled,
+    cost: float = 1.0,
+    seed: int = 0,
+) -> float:
+    """Accuracy on held-out images of a linear SVM on the max-pooled activations of every layer.
+
+    Args:
+        layers: uint8 [B, H, W, C] -> activations of each convolution [B, h, w, maps].
+        training, held_out: labelled images; 8 bytes an image and feature are needed for the training.
+        cost: of a violated margin, with features divided by the largest of the training images.
+        seed: of the SVM's order of the training images.
+
+    Raises:
+        ValueError: one class only, activations that are not finite, other shapes or types.
+    """
+    labels = checks.labels(training.labels, len(training.images))
+    expected = checks.labels(held_out.labels, len(held_out.images))
+    if len(np.unique(labels)) < 2:
+        raise ValueError(
+            f"Expected training labels of two classes or more. Received {np.unique(labels).tolist()} only."
+        )
+    features, held_out_features = _features(layers, training.images), _features(layers, held_out.images)
+    scale = np.abs(features).max() or 1.0
+    machine = LinearSVC(C=cost, random_state=seed, max_iter=10_000).fit(
+        np.divide(features, scale, out=features), labels
+    )
+    return float(np.mean(machine.predict(held_out_features / scale) == expected))
+
+
+def pooled(activations: Sequence[np.ndarray]) -> np.ndarray:
+    """[B, h, w, maps] of each layer -> float64 [B, F]: maxima of at most 4 x 4 cells, flattened."""
+    return np.concatenate([_pooled(np.asarray(layer)) for layer in activations], axis=1)
+
+
+def _pooled(layer: np.ndarray) -> np.ndarray:
+    for axis in (1, 2):
+        size = layer.shape[axis]
+        layer = np.maximum.reduceat(layer, range(0, size, -(-size // CELLS)), axis)
+    return layer.reshape(len(layer), -1).astype(np.float64)
+
+
+def _features(layers: Callable, images: np.ndarray) -> np.ndarray:
+    images = checks.images(images)
+    return checks.features(
+        np.concatenate([pooled(layers(images[b])) for b in checks.blocks(len(images), BATCH)]), least=1
+    )
