@@ -33,10 +33,11 @@ def test_separable_features_are_separated_and_noise_is_not():
     assert separability(layers, noise, Labelled(made_up.images(200, 8, seed=1), np.arange(200) % 2)) < 0.65
 
 
-def test_the_same_again_and_a_scale_of_the_features_changes_nothing():
+def test_order_and_a_scale_of_the_features_change_nothing():
     training, held_out = Labelled(made_up.images(100, 8), np.arange(100) % 3), data(50)
     one = separability(layers, training, held_out)
-    assert separability(layers, training, held_out) == one
+    turned = Labelled(training.images[::-1], training.labels[::-1])
+    assert separability(layers, turned, Labelled(held_out.images[::-1], held_out.labels[::-1])) == one
     assert separability(lambda images: [1024 * x for x in layers(images)], training, held_out) == one
     assert separability(lambda images: [0 * x for x in layers(images)], training, held_out) in (0, 0.5)
 

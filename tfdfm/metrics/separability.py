@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.svm import LinearSVC
 
-from tfdfm.metrics import checks
+from tfdfm.metrics import checks, order
 
 CELLS, BATCH = 4, 256
 
@@ -40,11 +40,11 @@ def separability(
         raise ValueError(
             f"Expected training labels of two classes or more. Received {np.unique(labels).tolist()} only."
         )
-    features, held_out_features = _features(layers, training.images), _features(layers, held_out.images)
+    rows = order.shuffled(checks.images(training.images), seed)
+    features, held_out_features = _features(layers, training.images[rows]), _features(layers, held_out.images)
     scale = np.abs(features).max() or 1.0
-    machine = LinearSVC(C=cost, random_state=seed, max_iter=10_000).fit(
-        np.divide(features, scale, out=features), labels
-    )
+    features /= scale
+    machine = LinearSVC(C=cost, random_state=seed, max_iter=10_000).fit(features, labels[rows])
     return float(np.mean(machine.predict(held_out_features / scale) == expected))
 
 
