@@ -46,21 +46,23 @@ def _discrepancy(real: np.ndarray, fake: np.ndarray) -> float:
 
 def _inside(x: np.ndarray) -> float:
     """Mean kernel of two different samples."""
-    square = np.einsum("nd,nd->n", x, x, dtype=np.float64)
-    return (_between(x, x) - _kernel(square, x.shape[1]).sum()) / (len(x) * (len(x) - 1))
+    lengths = np.einsum("nd,nd->n", x, x, dtype=np.float64)
+    return (_between(x, x) - _kernel_sum(lengths, x.shape[1])) / (len(x) * (len(x) - 1))
 
 
 def _between(x: np.ndarray, y: np.ndarray) -> float:
-    """Sum of the kernel over all pairs; those of a block with itself cost half."""
+    """Sum of the kernel over all pairs; the product of a block with itself costs half."""
     total = 0.0
     for rows in checks.blocks(len(x)):
         left = x[rows].astype(np.float64, copy=False)
         for columns in checks.blocks(len(y)):
             right = left if x is y and rows == columns else y[columns].astype(np.float64, copy=False)
-            total += _kernel(left @ right.T, x.shape[1]).sum()
+            total += _kernel_sum(left @ right.T, x.shape[1])
     return total
 
 
-def _kernel(products: np.ndarray, width: int) -> np.ndarray:
-    products = products / width + 1
-    return products * products * products
+def _kernel_sum(products: np.ndarray, width: int) -> float:
+    """Of products x'y, which it overwrites."""
+    products /= width
+    products += 1
+    return float(np.vdot(products * products, products))
