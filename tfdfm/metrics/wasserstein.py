@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from tfdfm.metrics import checks, order, tfgan
 
@@ -64,7 +65,7 @@ def _patches(images: np.ndarray, levels: int, seed: list[int]) -> list[np.ndarra
     return [np.concatenate(of_level) for of_level in patches]
 
 
-def _corners(random: np.random.Generator, count: int, side: int) -> np.ndarray:
+def _corners(random: Generator, count: int, side: int) -> np.ndarray:
     """[2, N, 64] rows and columns"""
     return random.integers(0, side - PATCH + 1, (2, count, PATCHES))
 
