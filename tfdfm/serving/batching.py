@@ -86,6 +86,8 @@ class Queue:
         self._waiting: deque[_Task] = deque()
         self._rows = 0  # of the waiting
         self._running = 0
+        self._expected = 0  # requests, after a run of several: the clients that it answered are likely to ask again
+        self._took = self._ended = self._came = 0.0  # seconds of the last run; when it ended; when a request came
         self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, feeds: Arrays, rows: int) -> Arrays:
@@ -111,6 +113,7 @@ class Queue:
         tasks = [_Task(feeds, rows, loop.create_future()) for feeds, rows in requests]
         self._waiting.extend(tasks)
         self._rows += rows
+        self._came = time.monotonic()
         self._start()
         return [task.answer for task in tasks]
 
@@ -123,11 +126,13 @@ class Queue:
             now = time.monotonic()
             self._owner.started(max(1, sum(task.rows for task in batch)), [now - task.since for task in batch])
             run = asyncio.get_running_loop().run_in_executor(self._executor, self._execute, batch)
-            run.add_done_callback(lambda done, batch=batch: self._finish(batch, done.result()))
+            run.add_done_callback(lambda done, batch=batch, start=now: self._finish(batch, start, done.result()))
 
     def _take(self) -> list[_Task]:
         """The requests at the head that go together; none when it pays to wait for more."""
         self._drop()
+        if self._gathers():
+            return []
         batch, rows = [], 0
         for task in self._waiting:
             if batch and not (self._limits.merge and task.rows and batch[0].rows and task.merges_with(batch[0])):
@@ -152,7 +157,20 @@ class Queue:
     def _waits(self, batch: list[_Task], rows: int) -> bool:
         if not self._limits.timeout or not rows or rows >= self._limits.max_run or len(batch) < len(self._waiting):
             return False
-        left = batch[0].since + self._limits.timeout - time.monotonic()
+        return self._later(batch[0].since + self._limits.timeout)
+
+    def _gathers(self) -> bool:
+        """Whether those that ask again are still coming: one large run is cheaper than two that take turns.
+
+        No longer than the last run took, and no longer than a quarter of that after the last request.
+        """
+        if len(self._waiting) >= self._expected or self._rows >= self._limits.max_run:
+            return False
+        return self._later(min(self._ended + self._took, max(self._ended, self._came) + self._took / 4))
+
+    def _later(self, moment: float) -> bool:
+        """Whether it is yet to come; `_start` is called again then."""
+        left = moment - time.monotonic()
         if left > 0 and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(left, self._time)
         return left > 0
@@ -188,9 +206,12 @@ class Queue:
         ends = np.cumsum([task.rows for task in batch])
         return [[output[end - task.rows : end] for output in outputs] for task, end in zip(batch, ends, strict=True)]
 
-    def _finish(self, batch: list[_Task], results: list[Arrays | Exception]) -> None:
+    def _finish(self, batch: list[_Task], start: float, results: list[Arrays | Exception]) -> None:
         self._running -= 1
         self._owner.finished()
+        self._ended = time.monotonic()
+        self._took = self._ended - start
+        self._expected = len(self._waiting) + len(batch) if len(batch) > 1 else 0
         for task, result in zip(batch, results, strict=True):
             if task.answer.done():
                 continue

@@ -163,31 +163,48 @@ class ModelService(Service, model_service_pb2_grpc.ModelServiceServicer):
         return response
 
 
-class Decoding(grpc.aio.ServerInterceptor):
-    """Refuses bytes that are no message like any other mistake; gRPC would say UNKNOWN and log a traceback."""
+class _Decoding(grpc.GenericRpcHandler):
+    """Finds the methods of the services added to it; they refuse bytes that are no message like any other mistake.
 
-    async def intercept_service(self, continuation, details: grpc.HandlerCallDetails):
-        handler = await continuation(details)
-        if handler is None or not handler.unary_unary:
-            return handler
+    gRPC itself would answer UNKNOWN and log a traceback. An interceptor could do the same, at a cost for every call.
+    """
 
-        def decode(sent: bytes) -> Message | None:
-            try:
-                return handler.request_deserializer(sent)
-            except DecodeError:
+    def __init__(self):
+        self._services: list[grpc.GenericRpcHandler] = []
+        self._methods: dict[str, grpc.RpcMethodHandler] = {}
+
+    def add_generic_rpc_handlers(self, services: tuple[grpc.GenericRpcHandler, ...]) -> None:
+        self._services += services
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        if details.method not in self._methods:
+            found = next((handler for one in self._services if (handler := one.service(details))), None)
+            if found is None:
                 return None
+            self._methods[details.method] = _decoding(found, details.method)
+        return self._methods[details.method]
 
-        async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
-            if request is None:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"Expected a message of {details.method}.")
-            return await handler.unary_unary(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(answer, decode, handler.response_serializer)
+def _decoding(handler: grpc.RpcMethodHandler, method: str) -> grpc.RpcMethodHandler:
+    def decode(sent: bytes) -> Message | None:
+        try:
+            return handler.request_deserializer(sent)
+        except DecodeError:
+            return None
+
+    async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"Expected a message of {method}.")
+        return await handler.unary_unary(request, context)
+
+    return grpc.unary_unary_rpc_method_handler(answer, decode, handler.response_serializer)
 
 
 def add(server: grpc.aio.Server, core: Core, lifecycle: Lifecycle, metrics: Metrics) -> None:
     """Puts both services on a server."""
+    services = _Decoding()
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(core, lifecycle, metrics), server
+        PredictionService(core, lifecycle, metrics), services
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(core, lifecycle, metrics), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(core, lifecycle, metrics), services)
+    server.add_generic_rpc_handlers((services,))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import grpc
 import tensorflow as tf
+import uvloop
 from aiohttp import web
 from google.protobuf.message import Message
 from tensorflow_serving.config import model_server_config_pb2
@@ -85,7 +86,7 @@ class Server:
         options = self._options
         arguments = {"grpc.so_reuseport": 0, "grpc.max_receive_message_length": options.max_bytes}
         arguments |= dict(options.channel_arguments)
-        server = grpc.aio.server(interceptors=[grpc_server.Decoding()], options=list(arguments.items()))
+        server = grpc.aio.server(options=list(arguments.items()))
         grpc_server.add(server, self.core, self.lifecycle, self.metrics)
         if options.health:
             self._health.add(server)
@@ -168,7 +169,7 @@ def serve(options: Options) -> None:
     """Until SIGTERM or SIGINT. Raises UsageError, Failure."""
     tf.get_logger().setLevel("ERROR")  # the loader says at every call that it is of TF1
     gc.freeze()  # what is imported stays: collections after it take 1 ms, not 300
-    asyncio.run(_serve(Server(options)))
+    uvloop.run(_serve(Server(options)))
 
 
 async def _serve(server: Server) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.framework import tensor_pb2
 
 from tfdfm.serving.status import invalid
 
@@ -24,6 +24,7 @@ _FIELDS = {  # dtype: the field that holds its values, the type of a value there
     tf.complex128: ("dcomplex_val", np.float64),
     **dict.fromkeys((tf.int8, tf.int16, tf.int32, tf.uint8, tf.uint16), ("int_val", np.int32)),
 }
+_KINDS = {dtype.as_datatype_enum: (dtype, np.dtype(dtype.as_numpy_dtype)) for dtype in _FIELDS}
 _PARTS = ("half_val", "scomplex_val", "dcomplex_val")  # values are stored in pieces or as bits
 _FIXED = {"float_val": b"\x2a", "double_val": b"\x32"}  # the tags of packed fields that lie on the wire as in memory
 
@@ -39,11 +40,11 @@ def arrays(protos: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, np.ndarray
 
 def array(proto: tensor_pb2.TensorProto, limit: int = LIMIT) -> np.ndarray:
     """The tensor's values. Raises Refused (INVALID_ARGUMENT) when it has no known type, shape or size."""
-    dtype = tf.as_dtype(proto.dtype) if types_pb2.DT_INVALID < proto.dtype < 100 else None
-    if dtype not in _FIELDS:
+    if proto.dtype not in _KINDS:
         raise invalid(f"Expected a tensor of numbers or strings, given data type {proto.dtype}.")
+    dtype, kind = _KINDS[proto.dtype]
     shape = [dim.size for dim in proto.tensor_shape.dim]
-    count, kind = math.prod(shape), np.dtype(dtype.as_numpy_dtype)
+    count = math.prod(shape)
     claimed, limit = math.prod(max(size, 1) for size in shape) * kind.itemsize, max(limit, len(proto.tensor_content))
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or claimed > limit or len(shape) > 32:
         raise invalid(f"Expected a tensor with a shape of at most {limit} bytes, given shape {shape} of {dtype.name}.")
@@ -71,7 +72,7 @@ def _values(proto: tensor_pb2.TensorProto, dtype: tf.DType, kind: np.dtype) -> n
         return np.array(held, np.int32).astype(stored).view(kind)
     if name in _PARTS:  # real and imaginary parts by turns
         return np.array(held[: len(held) // 2 * 2], stored).view(kind)
-    return np.array(held).astype(kind) if len(held) else np.empty(0, kind)
+    return np.fromiter(held, stored, len(held)).astype(kind)
 
 
 def _filled(values: np.ndarray, count: int, kind: np.dtype) -> np.ndarray:
