@@ -99,6 +99,7 @@ def test_statistics_are_the_mean_and_a_root_of_the_covariance():
         mean, root = statistics(features)
         np.testing.assert_allclose(mean, features.mean(0), rtol=0, atol=1e-12)
         np.testing.assert_allclose(root.T @ root, np.cov(features, rowvar=False), rtol=0, atol=1e-12)
+    assert len(root) == 30  # few samples are their own root: no covariance is made
 
 
 @pytest.mark.parametrize(
