@@ -52,6 +52,13 @@ def test_duplicates_far_from_the_origin_are_at_distance_zero():
     assert precision_and_recall(real, real[:40] + 1e-2) == (0, 0)
 
 
+def test_samples_exactly_on_a_ball_are_inside():
+    along, across = np.linalg.qr(np.random.default_rng(0).normal(size=(16, 2)))[0].T
+    real = 0.1 * np.arange(50)[:, None] * along
+    assert precision_and_recall(real, real + 0.1 * across, neighbours=1) == (1, 1)
+    assert precision_and_recall(real, real + 0.10001 * across, neighbours=1) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("real", "fake", "message"),
     [

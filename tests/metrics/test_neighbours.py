@@ -28,6 +28,7 @@ def test_the_first_of_several_as_near_and_the_largest_distance():
     black, white = np.zeros((1, 64, 64, 3), np.uint8), np.full((300, 64, 64, 3), 255, np.uint8)
     found = nearest(black, white)
     assert found.rows.tolist() == [0] and found.distances.tolist() == [255 * 64 * 64 * 3]
+    assert nearest(white[:1], white[:1] - np.uint8(1)).distances.tolist() == [64 * 64 * 3]
 
 
 @pytest.mark.parametrize(

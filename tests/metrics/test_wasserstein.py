@@ -75,6 +75,13 @@ def test_a_block_of_images_is_cut_at_its_own_places(monkeypatch):
     np.testing.assert_allclose(patches[290, 5], (patch - patch.mean()) / patch.std(), rtol=1e-4, atol=1e-5)
 
 
+def test_patches_reach_every_border():
+    corners = wasserstein._corners(np.random.default_rng(0), 100, 16)
+    assert corners.min() == 0 and corners.max() + 7 == 16
+    (level,) = sliced_wasserstein(made_up.images(5, 7), made_up.images(5, 7, seed=1))
+    assert level.side == 7 and level.floor == 0 < level.distance  # one patch an image
+
+
 @pytest.mark.parametrize(
     ("real", "fake", "message"),
     [

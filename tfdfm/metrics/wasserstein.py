@@ -52,7 +52,7 @@ def _levels(real: tuple[int, ...], fake: tuple[int, ...]) -> int:
 
 
 def _patches(images: np.ndarray, levels: int, seed: list[int]) -> list[np.ndarray]:
-    """For each level float32 [N * 64, 147]: random patches, each of mean 0 and deviation 1."""
+    """For each level float32 [N * 64, 147]: random patches, each of mean 0 and deviation 1, or 0 everywhere."""
     images = images[order.shuffled(images, seed[0])]
     images = np.broadcast_to(images, (*images.shape[:3], 3))
     random = np.random.default_rng(seed)
@@ -79,8 +79,7 @@ def _cut(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarra
 
 def _normalised(patches: np.ndarray) -> np.ndarray:
     centred = patches - patches.mean(axis=1, keepdims=True)
-    deviation = centred.std(axis=1, keepdims=True)
-    return np.where(deviation > FLAT, centred / np.maximum(deviation, FLAT), 0)
+    return centred / np.maximum(centred.std(axis=1, keepdims=True), FLAT)
 
 
 def _compared(side: int, real: np.ndarray, again: np.ndarray, fake: np.ndarray, seed: int) -> Level:
