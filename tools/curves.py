@@ -44,9 +44,9 @@ def main(values: flags.FlagValues):
     )
     for axis, metric in zip(axes.flat, values.metrics, strict=False):
         for name, lines in runs.items():
-            points = [(line["images_seen"], line[metric]) for line in lines if line.get(metric) is not None]
+            points = [(line["images_seen"] / 1000, line[metric]) for line in lines if line.get(metric) is not None]
             axis.plot(*zip(*points, strict=True) if points else ([], []), label=name, linewidth=0.8)
-        axis.set(title=metric, xlabel="images seen")
+        axis.set(title=metric, xlabel="thousand images seen")
     axes.flat[0].legend()
     figure.savefig(values.out, dpi=110)
     print(values.out)
