@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import Message
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
-from tensorflow_serving.apis import classification_pb2, get_model_status_pb2, regression_pb2
+from tensorflow_serving.apis import get_model_status_pb2
 
 from tfdfm.serving import batching, inference
 from tfdfm.serving.lifecycle import Lifecycle
@@ -46,28 +46,6 @@ class Core:
             values = await self._run(held, called, called.check(inputs))
             named = dict(zip(called.outputs, values, strict=True))
             return Answer(held.number, called.name, {name: named[name] for name in wanted})
-
-    async def classify(
-        self,
-        model: str,
-        examples: Sequence[bytes | tf.train.Example],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        signature: str = "",
-    ) -> classification_pb2.ClassificationResult:
-        return (await self.infer("classify", model, examples, version, label, signature))[1]
-
-    async def regress(
-        self,
-        model: str,
-        examples: Sequence[bytes | tf.train.Example],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        signature: str = "",
-    ) -> regression_pb2.RegressionResult:
-        return (await self.infer("regress", model, examples, version, label, signature))[1]
 
     async def infer(
         self,

@@ -144,9 +144,8 @@ class Rest:
         if target.method == "predict":
             return await self._predict(target.model, spec, asked, large)
         examples, name = await _apart(large, rest_json.examples, asked), asked.get("signature_name", "")
-        if target.method == "classify":
-            return rest_text.classifications(await self._core.classify(target.model, examples, signature=name, **spec))
-        return rest_text.regressions(await self._core.regress(target.model, examples, signature=name, **spec))
+        _, result = await self._core.infer(target.method, target.model, examples, signature=name, **spec)
+        return {"classify": rest_text.classifications, "regress": rest_text.regressions}[target.method](result)
 
     async def _body(self, request: web.Request) -> bytes:
         if (request.content_length or 0) > self._max_body:  # said before it is sent
