@@ -149,8 +149,9 @@ def test_a_version_that_cannot_be_loaded_does_not_take_the_old_ones_place(server
 
 def test_a_broken_version_is_tried_again_only_when_it_changed(server, numbered, base):
     publish(numbered / "line1", base, 1)
-    (base / "2").mkdir()
     reload(server, config(m=base))
+    (base / "2").mkdir()
+    refresh(server)
     broken = server.server.lifecycle.models["m"].versions[2]
     refresh(server)
     assert server.server.lifecycle.models["m"].versions[2] is broken
