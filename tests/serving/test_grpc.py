@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from running import WAIT, State, arrays, everything, refused, request
+from running import WAIT, State, arrays, refused, request
 from servables import floats
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -15,12 +15,6 @@ from tensorflow_serving.apis import (
 
 pytestmark = pytest.mark.xdist_group("serving_grpc")
 Code = grpc.StatusCode
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with everything(tmp_path_factory.mktemp("models")) as running:
-        yield running
 
 
 def test_an_answer_names_version_and_signature(server):

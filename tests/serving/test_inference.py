@@ -4,7 +4,7 @@ import grpc
 import pytest
 import servables
 import tensorflow as tf
-from running import WAIT, everything, refused
+from running import WAIT, refused
 from tensorflow_serving.apis import (
     classification_pb2,
     inference_pb2,
@@ -14,12 +14,6 @@ from tensorflow_serving.apis import (
 
 pytestmark = pytest.mark.xdist_group("serving_inference")
 Code = grpc.StatusCode
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with everything(tmp_path_factory.mktemp("models")) as running:
-        yield running
 
 
 def examples(*values, context=None):

@@ -18,18 +18,8 @@ pytestmark = pytest.mark.xdist_group("serving_lifecycle")
 
 
 @pytest.fixture(scope="module")
-def server(numbered, tmp_path_factory):
-    """Serves nothing for long: each test reloads what it needs, below this base path. The disk is read when asked."""
-    base = tmp_path_factory.mktemp("base")
-    publish(numbered / "line1", base, 1)
-    with serving(config(m=base), poll_seconds=0) as running:
-        running.base = base
-        yield running
-
-
-@pytest.fixture
-def base(server, tmp_path):
-    return server.base / tmp_path.name
+def server(reloadable):
+    return reloadable
 
 
 def test_a_new_version_takes_over_and_the_old_one_ends(server, numbered, base):

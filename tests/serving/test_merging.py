@@ -8,17 +8,11 @@ import numpy as np
 import pytest
 import servables
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from running import WAIT, arrays, config, everything, hold, refused, request, serving
+from running import WAIT, arrays, config, hold, refused, request, serving
 from servables import floats
 
 pytestmark = pytest.mark.xdist_group("serving_merging")
 Code = grpc.StatusCode
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with everything(tmp_path_factory.mktemp("models")) as running:
-        yield running
 
 
 def counted(server) -> np.ndarray:

@@ -13,18 +13,8 @@ pytestmark = pytest.mark.xdist_group("serving_reload")
 
 
 @pytest.fixture(scope="module")
-def server(numbered, tmp_path_factory):
-    """Serves nothing for long: each test reloads what it needs, below this base path. The disk is read when asked."""
-    base = tmp_path_factory.mktemp("base")
-    publish(numbered / "line1", base, 1)
-    with serving(config(m=base), poll_seconds=0) as running:
-        running.base = base
-        yield running
-
-
-@pytest.fixture
-def base(server, tmp_path):
-    return server.base / tmp_path.name
+def server(reloadable):
+    return reloadable
 
 
 def test_a_reload_goes_on_when_its_client_has_left(server, numbered, base, tmp_path):

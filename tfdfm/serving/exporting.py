@@ -71,7 +71,7 @@ def write(trained: Trained, out: Path, scores: Mapping = ()) -> Path:
     sampler = Sampler(trained)
     with files.writing(out), tempfile.TemporaryDirectory() as assets:
         out.mkdir(parents=True, exist_ok=True)
-        (Path(assets) / CARD).write_text(json.dumps(card(trained, dict(scores)), indent=2) + "\n")
+        (Path(assets) / CARD).write_text(json.dumps(card(trained, scores), indent=2) + "\n")
         (Path(assets) / CLASSES).write_text("".join(f"{name}\n" for name in trained.class_names))
         sampler.model_card = tf.saved_model.Asset(f"{assets}/{CARD}")
         sampler.class_names = tf.saved_model.Asset(f"{assets}/{CLASSES}")
