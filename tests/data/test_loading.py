@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from tfdfm.data import cache, describe, load
+from tfdfm import cache
+from tfdfm.data import describe, load
 from tfdfm.errors import Failure, UsageError
 
 
@@ -76,10 +77,15 @@ def test_a_cache_in_a_read_only_folder_is_used(tmp_path, monkeypatch):
 
 def test_a_cache_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(Failure, match="Cannot write the image cache") as error:
+    with pytest.raises(Failure, match="Cannot write the cache") as error:
         load("digits", cache_dir=str(tmp_path / "file" / "cache"))
     assert "XDG_CACHE_HOME" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_sets_without_test_images_say_so():
+    with pytest.raises(UsageError, match="digits has no test images. Leave out :test"):
+        load("digits", split="test")
 
 
 @pytest.mark.parametrize("size", [0, -3, 5000])

@@ -85,6 +85,30 @@ def test_another_split_and_labels_left_out(read, monkeypatch):
     assert images.source.endswith(" test")
 
 
+def test_test_images(read, tmp_path):
+    images = read("tiny_images/labelled", split="test")
+    assert images.source == "tfds tiny_images/labelled:1.2.3 test"
+    assert len(images.pixels) == len(images.labels) == 3
+    assert len(read("tiny_images/labelled").pixels) == 12
+    again = read("tiny_images/labelled", split="test", data_dir=str(tmp_path / "nothing"))  # from the cache
+    np.testing.assert_array_equal(images.pixels, again.pixels)
+
+
+@pytest.mark.parametrize("split", ["validation", "extra"])
+def test_validation_images_stand_in_for_test_images(read, tmp_path, monkeypatch, split):
+    def splits(self, _):
+        return {"train": self._generate_examples(5), split: self._generate_examples(2)}
+
+    monkeypatch.setattr(TinyImages, "_split_generators", splits)
+    TinyImages(config="labelled", data_dir=tmp_path / "other").download_and_prepare()
+    other = str(tmp_path / "other")
+    if split == "validation":
+        assert len(read("tiny_images/labelled", data_dir=other, split="test").pixels) == 2
+    else:
+        with pytest.raises(UsageError, match="has no test images, only the splits extra, train"):
+            read("tiny_images/labelled", data_dir=other, split="test")
+
+
 def test_the_first_prepared_source_is_taken(read, monkeypatch):
     monkeypatch.setitem(loading.NAMED, "mine", Named(("cifar10", "tiny_images/labelled"), 8, 3, 2))
     assert read("mine").source == "tfds tiny_images/labelled:1.2.3 train"

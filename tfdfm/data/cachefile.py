@@ -9,9 +9,10 @@ buffer: nothing becomes resident. A file is written under a temporary name, sync
 preparation leaves nothing that is ever opened.
 """
 
-import contextlib
+import hashlib
 import json
 import os
+import re
 import shutil
 import struct
 import time
@@ -24,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from tfdfm import files
+from tfdfm import cache, files
 from tfdfm.errors import Failure
 
 VERSION = 1
@@ -43,10 +44,24 @@ class Contents(NamedTuple):
     class_names: tuple[str, ...]
 
 
-def writing(target: Path) -> contextlib.AbstractContextManager[None]:
-    """One line on a cache folder that cannot be written."""
-    advice = "Free space there or make it writable, or set XDG_CACHE_HOME to another folder."
-    return files.writing(f"the image cache {target}", advice)
+# -------------------------------------------------------------------------------------------------------------- naming
+
+
+def stem(name: str, image_size: int | None) -> str:
+    return f"{re.sub('[^A-Za-z0-9_.]+', '_', name)[-80:]}-{image_size or 'native'}"
+
+
+def path(directory: Path, name: str, image_size: int | None, version: str) -> Path:
+    """Where this set at this size from this version of its source lies; a changed source gets another file."""
+    digest = hashlib.sha256(repr((name, image_size, version, VERSION)).encode()).hexdigest()[:16]
+    return directory / f"{stem(name, image_size)}-{digest}.tfdfm"
+
+
+def find(directory: Path, name: str, image_size: int | None, sources: Iterable[str]) -> Path | None:
+    """The newest cache of this set from one of `sources`, for when the source itself is no longer there."""
+    candidates = directory.glob(f"{stem(name, image_size)}-*.tfdfm")
+    found = [candidate for candidate in candidates if source_of(candidate) in sources]
+    return max(found, key=lambda candidate: candidate.stat().st_mtime, default=None)
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -117,7 +132,7 @@ def write(
     A set with a label outside [0, len(class_names)) is kept as unlabelled. Raises Failure when the disk refuses.
     """
     meta = {"source": source, "shape": list(shape), "class_names": list(class_names)}
-    with writing(target):
+    with cache.writing(f"the image cache {target}"):
         need, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(target.parent).free
         if need > free:
             raise OSError(0, f"it needs {need / 1e6:.0f} MB and {free / 1e6:.0f} MB are free")

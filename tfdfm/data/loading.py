@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from tfdfm.data import cache, cachefile, digits, folder
+from tfdfm import cache
+from tfdfm.data import cachefile, digits, folder
 from tfdfm.data.names import NAMED, Named
 from tfdfm.data.source import Source, fit
 from tfdfm.errors import UsageError
@@ -60,25 +61,26 @@ def describe(name: str, image_size: int | None = None, data_dir: str | None = No
     return Description(image_size or side, channels, len(names) or None)
 
 
-def _from_tfds(name: str, image_size: int | None, data_dir: str | None, directory: Path) -> Source | Path:
+def _from_tfds(name: str, image_size: int | None, data_dir: str | None, directory: Path, test: bool) -> Source | Path:
     """The source of a TFDS name; a cache file when the source is gone but its images were prepared before."""
     from tfdfm.data import tfds_source
 
     entry = NAMED.get(name) or Named((name,), 0, 0, 0)  # its layout is TFDS's to tell
-    labelled = entry.num_classes is not None
+    labels = entry.num_classes is not None
+    wanted = (entry.test, "test", "validation") if test else (entry.split,)
     for candidate in entry.tfds:
         found = tfds_source.builder(candidate, data_dir)
         if found.is_prepared():
-            return tfds_source.source(found, candidate, entry.split, labelled)
+            return tfds_source.source(found, candidate, wanted, labels)
         tfds_source.layout(found, candidate)  # no images in it: said before anything is fetched
-        if cached := cache.find(directory, name, image_size, [tfds_source.title(found, entry.split)]):
+        if cached := cachefile.find(directory, name, image_size, [tfds_source.title(found, split) for split in wanted]):
             logging.info("%s is not prepared in %s: taken from the cache.", candidate, found.data_dir_root)
             return cached
-    with cache.locked(directory, candidate):
+    with cache.locked(directory, cachefile.stem(candidate, None)):
         found = tfds_source.builder(candidate, data_dir)
         if not found.is_prepared():  # another process may have done it meanwhile
             tfds_source.prepare(found, candidate)
-    return tfds_source.source(tfds_source.builder(candidate, data_dir), candidate, entry.split, labelled)
+    return tfds_source.source(tfds_source.builder(candidate, data_dir), candidate, wanted, labels)
 
 
 def _fitted(source: Source, size: int, channels: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -99,28 +101,45 @@ def _prepare(source: Source, target: Path, image_size: int | None) -> None:
 
 
 def load(
-    name: str, *, image_size: int | None = None, data_dir: str | None = None, cache_dir: str | None = None
+    name: str,
+    *,
+    image_size: int | None = None,
+    data_dir: str | None = None,
+    cache_dir: str | None = None,
+    split: str = "train",
 ) -> Images:
-    """The images of `name` (all of its training split), square, prepared on first use and memory-mapped.
+    """The images of `name`, square, prepared on first use and memory-mapped.
 
-    `image_size` other than the set's own: rescaled and centre-cropped. `data_dir` is TFDS's (default TFDS_DATA_DIR).
-    Raises UsageError for a name that does not exist, Failure for data that cannot be had or a damaged cache.
+    Args:
+        image_size: other than the set's own: rescaled and centre-cropped.
+        data_dir: TFDS's (default TFDS_DATA_DIR).
+        split: "train", all that a run learns from, or "test", the images held out (TFDS's test or validation split).
+
+    Raises:
+        UsageError: a name that does not exist, a set without test images.
+        Failure: data that cannot be had, a damaged cache.
     """
     _check_size(image_size)
     directory = cache.folder(cache_dir)
     image_size = image_size or (NAMED[name].image_size if name in NAMED else None)
-    if name == "digits":
-        source = digits.source()
-    elif name.startswith(_FOLDER):
-        source = folder.source(name.removeprefix(_FOLDER))
-    else:
-        source = _from_tfds(name, image_size, data_dir, directory)
-    target = source if isinstance(source, Path) else cache.path(directory, name, image_size, source.version)
+    source = _source(name, image_size, data_dir, directory, split == "test")
+    target = source if isinstance(source, Path) else cachefile.path(directory, name, image_size, source.version)
     if not target.exists():
-        with cache.locked(directory, name):
+        with cache.locked(directory, cachefile.stem(name, None)):
             if not target.exists():
                 _prepare(source, target, image_size)
     contents = cachefile.read(target)
     text = contents.source if isinstance(source, Path) else source.text
     logging.info("Data: %s, %s images from %s.", name, "x".join(map(str, contents.pixels.shape)), text)
     return Images(name, text, contents.pixels, contents.labels, contents.class_names)
+
+
+def _source(name: str, image_size: int | None, data_dir: str | None, directory: Path, test: bool) -> Source | Path:
+    is_folder = name.startswith(_FOLDER)
+    if test and (name == "digits" or is_folder):
+        raise UsageError(f"{name} has no test images. Leave out :test, or give the folder of other images.")
+    if name == "digits":
+        return digits.source()
+    if is_folder:
+        return folder.source(name.removeprefix(_FOLDER))
+    return _from_tfds(name, image_size, data_dir, directory, test)

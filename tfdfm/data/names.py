@@ -9,11 +9,12 @@ class Named(NamedTuple):
     channels: int
     num_classes: int | None  # None: unlabelled
     split: str = "train"
+    test: str = "test"  # where it has no such split, "validation"
 
 
 def _imagenet(size: int) -> Named:
     resized = (f"imagenet_resized/{size}x{size}",) if size <= 64 else ()
-    return Named(("imagenet2012", *resized), size, 3, 1000)
+    return Named(("imagenet2012", *resized), size, 3, 1000, test="validation")
 
 
 NAMED = {

@@ -153,13 +153,18 @@ def _read(found: Any, split: str, labelled: bool) -> Iterator[tuple[np.ndarray, 
         ) from error
 
 
-def source(found: Any, name: str, split: str, labelled: bool = True) -> Source:
-    """The images of a prepared builder: `split` where it exists, else the largest."""
+def source(found: Any, name: str, wanted: Iterable[str], labels: bool = True) -> Source:
+    """The images of the first wanted split that a prepared builder has, or of its largest.
+
+    Raises UsageError: test images are wanted, and it has none.
+    """
     side, channels, names = layout(found, name)
-    names = names if labelled else ()
+    names = names if labels else ()
     splits = found.info.splits
-    if split not in splits:
-        split = max(splits, key=lambda each: splits[each].num_examples)
+    split = next((split for split in wanted if split in splits), None)
+    if split is None and "test" in wanted:
+        raise UsageError(f"{name} has no test images, only the splits {', '.join(sorted(splits))}. Leave out :test.")
+    split = split or max(splits, key=lambda each: splits[each].num_examples)
     info = splits[split]
     version = repr((title(found, split), info.num_examples, info.num_bytes, info.shard_lengths))
     return Source(
