@@ -1,0 +1,104 @@
+"""What a classifier says of images, batch by batch: only features and logits stay, never the images."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfdfm import cache, files
+from tfdfm.errors import Failure
+from tfdfm.metrics import checks
+from tfdfm.metrics.classifiers import Classifier
+
+BATCH = 64
+
+
+class Features(NamedTuple):
+    """Of N images, in their order."""
+
+    features: np.ndarray  # float32 [N, F]
+    logits: np.ndarray  # float32 [N, C]
+    keys: np.ndarray  # uint8 [N, 32], SHA-256 of each image: tells samples apart whatever their order
+
+
+def features(
+    batches: Iterable[np.ndarray], classifier: Classifier, progress: Callable[[int], None] = lambda done: None
+) -> Features:
+    """Features of uint8 images [B, H, W, C] as they come; `progress` hears how many are done after each batch."""
+    parts = []
+    done = 0
+    for images in batches:
+        parts.append(Features(*classifier.run(images), digests(images)))
+        progress(done := done + len(images))
+    return Features(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def cached(
+    pixels: np.ndarray,
+    classifier: Classifier,
+    progress: Callable[[int], None] = lambda done: None,
+    cache_dir: str | None = None,
+) -> Features:
+    """Features of uint8 images [N, H, W, C] on disk, kept in the cache under the images' content and memory-mapped.
+
+    Raises:
+        Failure: the cache is damaged or cannot be written.
+    """
+    directory = cache.folder(cache_dir)
+    target = directory / f"features-{_identity(pixels, classifier)}.npy"
+    if not target.exists():
+        with cache.locked(directory, target.stem):
+            if not target.exists():
+                _write(target, pixels, classifier, progress)
+    rows = _read(target, len(pixels))
+    keys = np.concatenate([digests(pixels[block]) for block in checks.blocks(len(pixels))])
+    return Features(rows[:, : -classifier.classes], rows[:, -classifier.classes :], keys)
+
+
+def content(pixels: np.ndarray) -> str:
+    """SHA-256 of images [N, H, W, C] and their shape, in hexadecimal digits."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    for block in checks.blocks(len(pixels)):
+        digest.update(np.ascontiguousarray(pixels[block]))
+    return digest.hexdigest()
+
+
+def digests(images: np.ndarray) -> np.ndarray:
+    """uint8 [N, 32]: SHA-256 of each image's bytes."""
+    rows = (hashlib.sha256(np.ascontiguousarray(image)).digest() for image in images)
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 32)
+
+
+def _identity(pixels: np.ndarray, classifier: Classifier) -> str:
+    about = json.dumps([content(pixels), classifier.record], sort_keys=True)
+    return hashlib.sha256(about.encode()).hexdigest()[:24]
+
+
+def _rows(pixels: np.ndarray, classifier: Classifier, progress: Callable[[int], None]) -> Iterator[np.ndarray]:
+    for block in checks.blocks(len(pixels), BATCH):
+        yield np.concatenate(classifier.run(pixels[block]), axis=1)
+        progress(block.stop)
+
+
+def _write(target: Path, pixels: np.ndarray, classifier: Classifier, progress: Callable[[int], None]) -> None:
+    width = None
+    with cache.writing(f"the features {target}"), files.whole(target) as file:
+        for rows in _rows(pixels, classifier, progress):
+            if width is None:
+                width = rows.shape[1]
+                about = {"descr": "<f4", "fortran_order": False, "shape": (len(pixels), width)}
+                np.lib.format.write_array_header_1_0(file, about)
+            file.write(np.ascontiguousarray(rows, "<f4"))
+
+
+def _read(target: Path, count: int) -> np.ndarray:
+    try:
+        rows = np.load(target, mmap_mode="r")
+        if rows.ndim != 2 or len(rows) != count:
+            raise ValueError(f"expected {count} rows, found {list(rows.shape)}")
+    except (OSError, ValueError) as error:
+        raise Failure(f"The features {target} are damaged ({error}): delete the file, and it is made again.") from error
+    return rows
