@@ -1,10 +1,16 @@
 """What every metric asks of its arrays. A wrong one is a `ValueError`: expected, received, what to do."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 ROWS = 2048  # of a block that is worked on at a time: 32 MB of 2,048 features in float64
+
+
+class Labelled(NamedTuple):
+    images: np.ndarray  # uint8 [N, H, W, C]
+    labels: np.ndarray  # integers [N]
 
 
 def blocks(count: int, rows: int = ROWS) -> Iterator[slice]:

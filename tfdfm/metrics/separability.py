@@ -1,19 +1,14 @@
 """Linear separability of a discriminator's features (Radford et al., 2016, section 5.1)."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.svm import LinearSVC
 
 from tfdfm.metrics import checks, order
+from tfdfm.metrics.checks import Labelled
 
 CELLS, BATCH = 4, 256
-
-
-class Labelled(NamedTuple):
-    images: np.ndarray  # uint8 [N, H, W, C]
-    labels: np.ndarray  # integers [N]
 
 
 def separability(
