@@ -16,6 +16,11 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.rint(np.clip((np.asarray(images, np.float32) + 1) * 127.5, 0, 255)).astype(np.uint8)
 
 
+def unit_to_uint8(images: np.ndarray) -> np.ndarray:
+    """[0, 1] floats, as exported models give them, -> uint8 0..255, rounded as their PNG files are."""
+    return np.rint(np.asarray(images, np.float32) * 255).astype(np.uint8)
+
+
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """uint8 [N, H, W, C] -> one uint8 picture [H', W', C], row by row, near-square unless `columns` says otherwise."""
     images = np.asarray(images)

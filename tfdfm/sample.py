@@ -91,7 +91,7 @@ def _write(batches, out: Path, columns: int | None):
 
     from tfdfm import images
 
-    found = (np.rint(batch * 255).astype(np.uint8) for batch in batches)
+    found = (images.unit_to_uint8(batch) for batch in batches)
     if out.suffix.lower() == ".png":
         images.write_png(out, images.grid(np.concatenate(list(found)), columns))
         return

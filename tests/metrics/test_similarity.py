@@ -113,7 +113,7 @@ def test_order_changes_nothing_and_the_seed_decides():
     [
         (made_up.images(20), np.arange(20) // 14, "100 distinct pairs. Received 14 images of class 0. Make more"),
         (made_up.images(20) / 255, np.zeros(20, int), "as uint8 of shape .* Received float64"),
-        (made_up.images(1), np.zeros(1, int), "at least 2 images. Received 1"),
+        (made_up.images(1), np.zeros(1, int), "Received 1 images of class 0"),
         (made_up.images(20), np.zeros(19, int), r"label >= 0 for each of 20 samples. Received int64 of shape \[19\]"),
         (made_up.images(20), np.full(20, -1), "label >= 0"),
         (made_up.images(20), np.zeros(20), "Received float64"),

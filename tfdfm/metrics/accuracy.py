@@ -1,6 +1,6 @@
 """Whether samples look like the class they were asked for, at several resolutions (AC-GAN, sections 4.1 and 4.3)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,13 +27,28 @@ class Joint(NamedTuple):
     correlation: float | None  # Pearson's, None where one of the two does not vary
 
 
+def accuracy(logits: np.ndarray, labels: np.ndarray) -> Accuracy:
+    """Share of samples whose largest logit [N, classes] is that of their label [N].
+
+    Raises:
+        ValueError: logits that are not finite, a label that the classifier does not know.
+    """
+    logits = checks.features(logits, "logits", 1)
+    labels = checks.labels(labels, len(logits))
+    right, classes = logits.argmax(axis=1) == labels, np.unique(labels)
+    if classes[-1] >= logits.shape[1]:
+        given = f"label {classes[-1]} and {logits.shape[1]:,} classes"
+        raise ValueError(f"Expected a classifier that knows every label. Received {given}. Take another classifier.")
+    return Accuracy(float(right.mean()), classes, np.array([right[labels == label].mean() for label in classes]))
+
+
 def accuracy_by_resolution(
-    images: np.ndarray, labels: np.ndarray, sizes: Iterable[int], classify: Callable[[np.ndarray], np.ndarray]
+    images: np.ndarray, labels: np.ndarray, sizes: Sequence[int], classify: Callable[[np.ndarray], np.ndarray]
 ) -> dict[int, Accuracy]:
     """{size: accuracy of the images shrunk to size x size and grown back}; their own size leaves them as they are.
 
     Args:
-        images: uint8 [N, H, W, C].
+        images: uint8 [N, H, W, C], or what gives such images for a slice of rows; each is asked once.
         labels: the classes they were asked for, integers [N].
         sizes: in pixels, none above the images' own.
         classify: float32 [B, H, W, C] in [0, 255] -> logits [B, classes].
@@ -41,9 +56,13 @@ def accuracy_by_resolution(
     Raises:
         ValueError: other shapes or types, a size out of range, logits that are not finite.
     """
-    images = checks.images(images)
     labels = checks.labels(labels, len(images))
-    return {size: _accuracy(images, labels, size, classify) for size in sizes}
+    logits = {size: [] for size in sizes}
+    for block in checks.blocks(len(images), BATCH):
+        drawn = images[block]
+        for size in sizes:
+            logits[size].append(classify(resized(drawn, size)))
+    return {size: accuracy(np.concatenate(of_size), labels) for size, of_size in logits.items()}
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:
@@ -59,25 +78,15 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
     return tf.image.resize(tf.image.resize(images, [size, size]), shape).numpy()
 
 
-def joint(accuracy: Accuracy, similarity: Similarity) -> Joint:
+def joint(accurate: Accuracy, similar: Similarity) -> Joint:
     """Accuracy beside MS-SSIM, class by class.
 
     Raises:
         ValueError: the two are of different classes.
     """
-    if not np.array_equal(accuracy.classes, similarity.classes):
-        given = f"{accuracy.classes.tolist()} and {similarity.classes.tolist()}"
+    if not np.array_equal(accurate.classes, similar.classes):
+        given = f"{accurate.classes.tolist()} and {similar.classes.tolist()}"
         raise ValueError(f"Expected both of the same classes. Received {given}. Score the same samples.")
-    varies = np.ptp(accuracy.values) and np.ptp(similarity.values)
-    correlation = float(np.corrcoef(accuracy.values, similarity.values)[0, 1]) if varies else None
-    return Joint(accuracy.classes, accuracy.values, similarity.values, correlation)
-
-
-def _accuracy(images: np.ndarray, labels: np.ndarray, size: int, classify: Callable) -> Accuracy:
-    logits = np.concatenate([classify(resized(images[block], size)) for block in checks.blocks(len(images), BATCH)])
-    right = checks.features(logits, "logits", 1).argmax(axis=1) == labels
-    classes = np.unique(labels)
-    if classes[-1] >= logits.shape[1]:
-        given = f"label {classes[-1]} and {logits.shape[1]:,} classes"
-        raise ValueError(f"Expected a classifier that knows every label. Received {given}. Take another classifier.")
-    return Accuracy(float(right.mean()), classes, np.array([right[labels == label].mean() for label in classes]))
+    varies = np.ptp(accurate.values) and np.ptp(similar.values)
+    correlation = float(np.corrcoef(accurate.values, similar.values)[0, 1]) if varies else None
+    return Joint(accurate.classes, accurate.values, similar.values, correlation)

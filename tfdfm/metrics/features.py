@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,15 +25,21 @@ class Features(NamedTuple):
 
 
 def features(
-    batches: Iterable[np.ndarray], classifier: Classifier, progress: Callable[[int], None] = lambda done: None
+    images: np.ndarray, classifier: Classifier, progress: Callable[[int], None] = lambda done: None
 ) -> Features:
-    """Features of uint8 images [B, H, W, C] as they come; `progress` hears how many are done after each batch."""
-    parts = []
-    done = 0
-    for images in batches:
-        parts.append(Features(*classifier.run(images), digests(images)))
-        progress(done := done + len(images))
-    return Features(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    """Features of `images`, uint8 [N, H, W, C] or what gives such images for a slice of rows, each asked once.
+
+    `progress` hears after each batch how many are done.
+    """
+    result = None
+    for block in checks.blocks(len(images), BATCH):
+        drawn = images[block]
+        part = Features(*classifier.run(drawn), digests(drawn))
+        result = result or Features(*(np.empty((len(images), x.shape[1]), x.dtype) for x in part))
+        for whole, rows in zip(result, part, strict=True):
+            whole[block] = rows
+        progress(block.stop)
+    return result
 
 
 def cached(

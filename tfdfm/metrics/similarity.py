@@ -16,29 +16,35 @@ class Similarity(NamedTuple):
     values: np.ndarray  # float64 [C], mean MS-SSIM of each class's pairs
 
 
-def class_similarity(images: np.ndarray, labels: np.ndarray, pairs: int = 100, seed: int = 0) -> Similarity:
+def class_similarity(
+    images: np.ndarray, labels: np.ndarray, pairs: int = 100, seed: int = 0, keys: np.ndarray | None = None
+) -> Similarity:
     """Mean MS-SSIM of `pairs` random distinct pairs of different images inside each class.
 
     Args:
-        images: uint8 [N, H, W, C].
+        images: uint8 [N, H, W, C], or what gives such images for an array of rows; only those of the pairs are asked.
         labels: integers [N]; all equal for images without classes.
         pairs: of each class.
         seed: of the choice of pairs.
+        keys: [N, ...] what tells the images apart, as in `inception_score`. The images by default.
 
     Raises:
         ValueError: a class with too few images for so many distinct pairs; other shapes or types.
     """
-    images = checks.images(images, least=2)
     labels = checks.labels(labels, len(images))
+    keys = checks.images(images) if keys is None else keys
     classes = np.unique(labels)
     values = []
     for label in classes:
-        of_class = images[labels == label]
-        if len(of_class) * (len(of_class) - 1) // 2 < pairs:
-            given = f"{len(of_class)} images of class {label}"
+        rows = np.flatnonzero(labels == label)
+        if len(rows) * (len(rows) - 1) // 2 < pairs:
+            given = f"{len(rows)} images of class {label}"
             raise ValueError(f"Expected enough images for {pairs} distinct pairs. Received {given}. Make more samples.")
-        left, right = _pairs(of_class, pairs, seed)
-        values.append(np.concatenate([ms_ssim(left[b], right[b]) for b in checks.blocks(pairs, 16)]).mean())
+        chosen = rows[order.shuffled(keys[rows], seed)][_pairs(len(rows), pairs, seed)]  # [2, pairs]
+        needed, places = np.unique(chosen, return_inverse=True)
+        drawn, (left, right) = images[needed], places.reshape(chosen.shape)
+        blocks = checks.blocks(pairs, 16)
+        values.append(np.concatenate([ms_ssim(drawn[left[b]], drawn[right[b]]) for b in blocks]).mean())
     return Similarity(classes, np.array(values))
 
 
@@ -62,11 +68,11 @@ def ms_ssim(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return result.mean(axis=1)
 
 
-def _pairs(images: np.ndarray, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    images = images[order.shuffled(images, seed)]
-    first, second = np.triu_indices(len(images), 1)
-    chosen = np.random.default_rng(seed).choice(len(first), pairs, replace=False)
-    return images[first[chosen]], images[second[chosen]]
+def _pairs(count: int, pairs: int, seed: int) -> np.ndarray:
+    """[2, pairs] distinct pairs i < j of range(count): pair number j (j - 1) / 2 + i, drawn without replacement."""
+    numbers = np.random.default_rng(seed).choice(count * (count - 1) // 2, pairs, replace=False)
+    second = ((1 + np.sqrt(1 + 8 * numbers)) // 2).astype(np.int64)  # exact up to 10^7 images
+    return np.stack([numbers - second * (second - 1) // 2, second])
 
 
 def _terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,12 +38,21 @@ class Radford(Network):
         self.norms = [self.norm() for _ in plan[1:]]
         self.head = self.dense(1)
 
+    def activations(self, images, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
+        """What each convolution says, after batch norm and nonlinearity: [B, h, w, maps], the last one Phi's."""
+        one_hot = self._one_hot(labels)
+        x = self.convs[0](with_labels(images, one_hot))
+        maps = []
+        for norm, conv in zip(self.norms, self.convs[1:], strict=True):
+            maps.append(tf.nn.leaky_relu(x, 0.2))
+            x = norm(conv(with_labels(maps[-1], one_hot)), statistics=statistics)
+        return [*maps, keras.ops.relu(x)]
+
     def call(self, images, labels=None, statistics: BatchStatistics | None = None) -> Critique:
         """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B] and features [B, F] after the ReLU."""
-        one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
-        x = self.convs[0](with_labels(images, one_hot))
-        for norm, conv in zip(self.norms, self.convs[1:], strict=True):
-            x = norm(conv(with_labels(tf.nn.leaky_relu(x, 0.2), one_hot)), statistics=statistics)
-        features = tf.reshape(keras.ops.relu(x), [-1, self.num_features])  # [B, F]
-        score = self.head(with_labels(features, one_hot))  # [B, 1]
+        features = tf.reshape(self.activations(images, labels, statistics)[-1], [-1, self.num_features])  # [B, F]
+        score = self.head(with_labels(features, self._one_hot(labels)))  # [B, 1]
         return Critique(tf.cast(tf.reshape(score, [-1]), tf.float32), tf.cast(features, tf.float32))
+
+    def _one_hot(self, labels):
+        return tf.one_hot(labels, self.num_classes) if self.num_classes else None

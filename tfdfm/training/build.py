@@ -23,6 +23,13 @@ def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
     return made
 
 
+def discriminator(config: ConfigDict, channels: int, num_classes: int) -> tuple[Network, Critique]:
+    """The recipe's discriminator, built, and what it says of an image of zeros."""
+    made = _network(discriminators, config, "discriminator", config.image_size, num_classes)
+    labels = tf.zeros([1], tf.int32) if num_classes else None
+    return made, made(tf.zeros([1, config.image_size, config.image_size, channels]), labels=labels)
+
+
 def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -> Trainer:
     """Networks, objectives and players of a resolved recipe; call it inside the strategy's scope.
 
@@ -31,10 +38,8 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     """
     terms = {term: objectives.find(term)(**config[term]) for term in config.terms}
     nets = {"generator": generator(config, channels, num_classes)}
-    nets["discriminator"] = _network(discriminators, config, "discriminator", config.image_size, num_classes)
-    images = tf.zeros([1, config.image_size, config.image_size, channels])
-    labels = tf.zeros([1], tf.int32) if num_classes else None
-    _check_needs(terms, nets["discriminator"](images, labels=labels))
+    nets["discriminator"], critique = discriminator(config, channels, num_classes)
+    _check_needs(terms, critique)
     if any("denoiser" in objective.players for objective in terms.values()):
         nets["denoiser"] = _denoiser(config, nets["discriminator"])
     players = [Player(name, (name,), FusedAdam(**config.optimizer)) for name in nets]
