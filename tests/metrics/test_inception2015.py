@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfdfm.errors import Failure
-from tfdfm.metrics import inception2015
+from tfdfm.metrics import inception2015, inception_file
 
 PRODUCER = 8  # of graphs of 2015; from 9 on the old batch norm is refused
 EPSILON = 0.001
@@ -123,4 +123,4 @@ def test_a_file_that_is_another_is_one_line(tmp_path, content):
 
 def test_the_checksum_is_of_the_files_bytes(tmp_path):
     (tmp_path / "a.pb").write_bytes(b"abc")
-    assert inception2015.checksum(tmp_path / "a.pb").startswith("ba7816bf8f01cfea")
+    assert inception_file.checksum(tmp_path / "a.pb").startswith("ba7816bf8f01cfea")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+PROBE = np.random.default_rng(0).uniform(0, 255, [2, 32, 32, 3])
 LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R BT.601
 
 
@@ -39,16 +40,15 @@ class Resize(NamedTuple):
         return tf.ensure_shape(images, [None, *size, images.shape[-1]])
 
 
-def bind(name: str, network: Callable, channels: int, record: dict) -> Classifier:
+def bind(network: Callable, channels: int, record: dict) -> Classifier:
     """A classifier of `network`: float32 [B, H, W, channels] of any size -> (features [B, F], logits [B, C])."""
     function = tf.function(network, input_signature=[tf.TensorSpec([None, None, None, channels], tf.float32)])
-    classes = function.get_concrete_function().output_shapes[1][-1]
 
     def run(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         features, logits = function(tf.constant(pixels(images, channels)))
         return features.numpy(), logits.numpy()
 
-    return Classifier(name, record, classes, run)
+    return Classifier(record["name"], record, run(PROBE)[1].shape[1], run)
 
 
 def pixels(images: np.ndarray, channels: int) -> np.ndarray:

