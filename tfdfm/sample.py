@@ -17,7 +17,6 @@ from tfdfm.errors import UsageError
 
 COLUMNS = 8  # images from one latent to the next
 BATCH = 64
-SEEDS = 1_000_000  # of the model, for each of this command
 
 
 def define(values: flags.FlagValues):
@@ -41,6 +40,8 @@ def define(values: flags.FlagValues):
 def main(values: flags.FlagValues) -> None:
     if bool(values.run_dir) == bool(values.endpoint):
         raise UsageError("Expected one of --run_dir and --endpoint.")
+    from tfdfm.serving.sampler import SEEDS
+
     asked = _numbers(values.labels)
     source = _source(values)
     out = Path(values.out or f"{values.run_dir or '.'}/sample-seed{values.seed}.png")

@@ -1,7 +1,8 @@
 """Sources of images -> one flat uint8 array on disk -> batches."""
 
 from tfdfm.data.batches import batches, check_batch_size
+from tfdfm.data.folder import sides
 from tfdfm.data.loading import Description, Images, describe, load
 from tfdfm.data.names import NAMED
 
-__all__ = ["NAMED", "Description", "Images", "batches", "check_batch_size", "describe", "load"]
+__all__ = ["NAMED", "Description", "Images", "batches", "check_batch_size", "describe", "load", "sides"]

@@ -42,13 +42,20 @@ def _unreadable(path: Path, error: Exception) -> Failure:
     return Failure(f"Cannot read the image {path} ({' '.join(str(error).split())}): replace or remove it.")
 
 
-def _header(path: Path) -> tuple[int, bool]:
-    """Shorter side and whether the image is gray, from the file's header alone."""
+def _header(path: Path) -> tuple[tuple[int, int], bool]:
+    """Width and height, and whether the image is gray, from the file's header alone."""
     try:
         with Image.open(path) as image:
-            return min(image.size), image.mode in _GRAY or image.mode.startswith("I")
+            return image.size, image.mode in _GRAY or image.mode.startswith("I")
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
+
+
+def sides(folder: str) -> tuple[int, int]:
+    """The shortest and the longest side of all images, in pixels."""
+    paths = [path for paths in _classes(Path(folder).expanduser()).values() for path in paths]
+    lengths = [side for path in paths for side in _header(path)[0]]
+    return min(lengths), max(lengths)
 
 
 def decode(path: Path) -> np.ndarray:
@@ -78,8 +85,8 @@ def source(folder: str) -> Source:
     digest = hashlib.sha256(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]).encode())
 
     def layout() -> tuple[int, int]:
-        sides, grays = zip(*(_header(path) for path, _ in examples), strict=True)
-        return default_size(min(sides)), 1 if all(grays) else 3
+        sizes, grays = zip(*(_header(path) for path, _ in examples), strict=True)
+        return default_size(min(map(min, sizes))), 1 if all(grays) else 3
 
     def rows() -> Iterator[tuple[Path, int]]:
         return iter(examples)

@@ -9,6 +9,7 @@ from tfdfm.serving import threefry
 from tfdfm.training.sampling import Trained
 
 BATCH = 64  # rows that the sampler runs at once
+SEEDS = 1_000_000  # of the model, for each --seed of a command
 
 
 class Sampler(tf.Module):

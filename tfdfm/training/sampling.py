@@ -1,10 +1,12 @@
 """The generator of a run, read back; and the way from one latent to the next."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from absl import logging
 from ml_collections import ConfigDict
 
@@ -32,6 +34,32 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
         UsageError: no run there, or no such checkpoint; says which there are.
         Failure: it has no checkpoint yet, or no good one.
     """
+    config, channels, class_names = _described(run_dir)
+    generator = build.generator(config, channels, len(class_names))
+    weights = "average" if config.ema_decay else "generator"
+    step = _restore(run_dir, flat_names(weights, generator.variables), checkpoint, config.checkpoint_every)
+    logging.info("The generator of step %d of %s.", step, run_dir)
+    return Trained(generator, config, step, channels, class_names, weights)
+
+
+def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray], list[np.ndarray]]:
+    """A function of uint8 images [B, H, W, C]: what each convolution of a run's discriminator says, [B, h, w, maps].
+
+    Raises:
+        UsageError: as `load`, and for a conditional discriminator, which asks for labels.
+        Failure: as `load`.
+    """
+    config, channels, class_names = _described(run_dir)
+    if class_names:
+        raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
+    network, _ = build.discriminator(config, channels, 0)
+    _restore(run_dir, flat_names("discriminator", network.variables), checkpoint, config.checkpoint_every)
+    layers = tf.function(lambda pixels: network.activations(tf.cast(pixels, tf.float32) / 127.5 - 1.0))
+    return lambda images: [layer.numpy() for layer in layers(images)]
+
+
+def _described(run_dir: Path) -> tuple[ConfigDict, int, tuple[str, ...]]:
+    """The recipe, in float32; channels; class names of a conditional model."""
     path = run_dir / "config.json"
     if not path.exists():
         raise UsageError(f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}.")
@@ -42,26 +70,23 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     except (KeyError, TypeError):
         raise UsageError(f"{path} is damaged: expected what a run writes of its data. Restore it.") from None
     config.precision = "float32"
-    generator = build.generator(config, channels, len(class_names))
-    weights = "average" if config.ema_decay else "generator"
-    step = _restore(run_dir / "checkpoints", flat_names(weights, generator.variables), checkpoint)
-    if step is None:
-        raise Failure(f"{run_dir} has no checkpoint yet: the first comes at step {config.checkpoint_every}.")
-    logging.info("The generator of step %d of %s.", step, run_dir)
-    return Trained(generator, config, step, channels, class_names, weights)
+    return config, channels, class_names
 
 
-def _restore(directory: Path, variables: dict, checkpoint: str) -> int | None:
+def _restore(run_dir: Path, variables: dict, checkpoint: str, first: int) -> int:
+    directory = run_dir / "checkpoints"
     if checkpoint == "best":
         directory = directory / "best"
         if not directory.is_dir():
             raise UsageError(
                 f"Expected a best checkpoint in {directory}: this run kept no scores. Leave out --checkpoint."
             )
-        checkpoint = "last"
     checkpoints = Checkpoints(directory, variables)
-    if checkpoint == "last":
-        return checkpoints.restore(part=True)
+    if checkpoint in ("last", "best"):
+        step = checkpoints.restore(part=True)
+        if step is None:
+            raise Failure(f"{run_dir} has no checkpoint yet: the first comes at step {first}.")
+        return step
     if checkpoint not in checkpoints.steps():
         known = ", ".join(checkpoints.steps()) or "none"
         raise UsageError(

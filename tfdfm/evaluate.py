@@ -1,0 +1,123 @@
+"""Scores a run's samples, a folder of images or a data set, and compares scores.
+
+    python -m tfdfm.evaluate --run_dir=runs/cifar10-seed0 --num=10000
+    python -m tfdfm.evaluate --images=folder/ --reference=cifar10 --classifier=efficientnet_lite0
+    python -m tfdfm.evaluate --images=cifar10:test --reference=cifar10
+    python -m tfdfm.evaluate --compare=runs/cifar10-seed0,runs/cifar10-seed1,runs/cifar10_gan-seed0
+    python -m tfdfm.evaluate --protocol=acgan --run_dir=RUN1,RUN2 --checkpoint=last,best
+
+Prints a table and writes RUN/evaluation/<step>.json, or --json.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from tfdfm import command
+from tfdfm.errors import UsageError
+
+FIXED = ("num", "splits", "seed", "metrics", "reference")  # by a protocol
+MODES = ("run_dir", "images", "compare", "self_check")
+
+
+def define(values: flags.FlagValues):
+    flags.DEFINE_list("run_dir", None, "a run of tfdfm.train; several for --protocol=acgan", flag_values=values)
+    flags.DEFINE_string("images", None, "a folder of images or a data set, instead of a run", flag_values=values)
+    flags.DEFINE_list("compare", None, "runs whose scores are put side by side", flag_values=values)
+    flags.DEFINE_boolean(
+        "self_check", False, "score CIFAR-10's training images: 11.24 with inception2015", flag_values=values
+    )
+    flags.DEFINE_string(
+        "reference", None, "data set (NAME:test: its test images) or folder; of a run, its own", flag_values=values
+    )
+    flags.DEFINE_list("metrics", None, "default: the cheap ones; --metrics=list names all", flag_values=values)
+    flags.DEFINE_string(
+        "classifier",
+        None,
+        "dataset, efficientnet_lite0, inception2015[:PATH or URL] or a model's path",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "num", None, "samples (default: 50000; of stored images all)", lower_bound=2, flag_values=values
+    )
+    flags.DEFINE_integer("splits", None, "groups of the Inception score (10)", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("seed", None, "of the samples (0)", lower_bound=0, upper_bound=10**12, flag_values=values)
+    flags.DEFINE_list("checkpoint", ["last"], "last, best or a step; several for acgan", flag_values=values)
+    flags.DEFINE_enum("protocol", None, ["dfm", "acgan"], "as that paper scores", flag_values=values)
+    flags.DEFINE_string("json", None, "where to write the scores", flag_values=values)
+    flags.DEFINE_string("data_dir", None, "prepared tensorflow_datasets (default: TFDS_DATA_DIR)", flag_values=values)
+
+
+def main(values: flags.FlagValues) -> None:
+    _check(values)
+    from tfdfm.evaluation import protocols, records, scores, tables
+
+    if values.metrics == ["list"]:
+        print(*scores.METRICS, sep="\n")
+    elif values.compare:
+        print(tables.of_runs([Path(run_dir) for run_dir in values.compare]))
+    elif values.self_check:
+        print(protocols.self_check(_request(values, images="cifar10")))
+    else:
+        path, found, pictures = (_by_protocol if values.protocol else _plain)(values)
+        path = Path(values.json) if values.json else path
+        print(tables.of_scores(found))
+        if path:
+            records.write(path, found, pictures)
+            print(f"Written: {path}")
+
+
+def _check(values: flags.FlagValues) -> None:
+    given = [f"--{mode}" for mode in MODES if values[mode].value]
+    if len(given) != 1 and values.metrics != ["list"]:
+        expected = ", ".join(f"--{mode}" for mode in MODES)
+        raise UsageError(f"Expected one of {expected}, given {' and '.join(given) or 'none'}.")
+    if max(len(values.run_dir or []), len(values.checkpoint)) > 1 and values.protocol != "acgan":
+        raise UsageError("Several runs or checkpoints are for --protocol=acgan, and --compare for scores: give one.")
+    if values.protocol == "acgan" and not values.run_dir:
+        raise UsageError("--protocol=acgan chooses among runs: set --run_dir.")
+    fixed = [f"--{name}" for name in FIXED if values[name].value is not None]
+    if (values.protocol or values.self_check) and fixed:
+        raise UsageError(f"The protocol fixes {', '.join(fixed)}: leave it out.")
+
+
+def _request(values: flags.FlagValues, **changed):
+    from tfdfm.evaluation.requests import Request
+
+    run_dir = Path(values.run_dir[0]) if values.run_dir else None
+    flat = {name: values[name].value for name in ("images", "reference", "classifier", "num", "data_dir")}
+    given = {"checkpoint": values.checkpoint[0], "seed": values.seed or 0, "splits": values.splits or 10}
+    return Request(run_dir, **{**flat, **given, **changed})
+
+
+def _plain(values: flags.FlagValues):
+    from tfdfm.evaluation import pipeline
+
+    task = _request(values).task()
+    found = pipeline.evaluate(task, values.metrics)
+    for name, why in found.left_out.items():
+        print(f"Left out: {name}. {why}")
+    return _place(values.run_dir, task.subject.of), found.scores, found.pictures
+
+
+def _by_protocol(values: flags.FlagValues):
+    from tfdfm.evaluation import protocols
+
+    request = _request(values)
+    if values.protocol == "dfm":
+        found = protocols.dfm(request)
+    else:
+        run_dirs = [Path(run_dir) for run_dir in values.run_dir]
+        found = protocols.acgan(request, [(run, checkpoint) for run in run_dirs for checkpoint in values.checkpoint])
+    of = next(iter(found.values()))["of"]
+    chosen = [run_dir for run_dir in values.run_dir or [] if Path(run_dir).resolve().name == of["run"]]
+    return _place(chosen, of), found, {}
+
+
+def _place(run_dir: list[str] | None, of: dict) -> Path | None:
+    """RUN/evaluation/<step>.json; nowhere for a folder's or a data set's images."""
+    return Path(run_dir[0]) / "evaluation" / f"{of['checkpoint']}.json" if run_dir else None
+
+
+if __name__ == "__main__":
+    command.run(main, define, __doc__)

@@ -1,0 +1,61 @@
+"""What the papers did, exactly, from fixed seeds; and the check that the Inception network is the papers'."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import logging
+
+from tfdfm.errors import Failure
+from tfdfm.evaluation import pipeline, subjects
+from tfdfm.evaluation.requests import Request
+from tfdfm.evaluation.scores import Task
+from tfdfm.metrics.classifiers import Classifier
+
+CLASSIFIER = "inception2015"  # unless another is asked for
+GROUP = 5000  # samples
+CHOSEN, REPORTED = 10, 5  # groups
+REAL, TOLERANCE = 11.24, 0.05  # the Inception score of CIFAR-10's training images (Salimans et al., 2016), and rounding
+
+
+def dfm(request: Request) -> dict[str, dict]:
+    """Warde-Farley & Bengio, section 2.2: the Inception score of ten groups of 5,000 samples, mean and deviation."""
+    subject = request._replace(num=CHOSEN * GROUP).subject()
+    return _scored(subject, request.judge(CLASSIFIER), CHOSEN, "dfm")
+
+
+def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> dict[str, dict]:
+    """Odena et al., section 4.4: the best on 50,000 samples, ten groups, reported on 25,000 others in five groups.
+
+    Args:
+        candidates: run directory and checkpoint of each. The record lists what they scored.
+    """
+    classifier = request.judge(CLASSIFIER)
+    chosen = {}
+    for run_dir, checkpoint in candidates:
+        subject = subjects.of_run(run_dir, checkpoint, CHOSEN * GROUP, seed=0)
+        (record,) = _scored(subject, classifier, CHOSEN, "acgan").values()
+        logging.info("%s at step %d: %.4g.", run_dir, subject.of["checkpoint"], record["value"])
+        chosen[run_dir, checkpoint] = record
+    best = max(chosen, key=lambda candidate: chosen[candidate]["value"])
+    subject = subjects.of_run(*best, REPORTED * GROUP, seed=0, first=CHOSEN * GROUP)
+    candidates = [{**record["of"], "value": record["value"]} for record in chosen.values()]
+    found = _scored(subject, classifier, REPORTED, "acgan")
+    return {name: {**record, "candidates": candidates} for name, record in found.items()}
+
+
+def self_check(request: Request) -> str:
+    """One line on the Inception score of CIFAR-10's 50,000 training images.
+
+    Raises:
+        Failure: it is not the papers'.
+    """
+    (record,) = dfm(request).values()
+    said = f"The Inception score of CIFAR-10's training images is {record['value']:.2f}, the papers' {REAL}"
+    if abs(record["value"] - REAL) > TOLERANCE:
+        raise Failure(f"{said}: expected within {TOLERANCE}. Check the classifier's weights and the data.")
+    return f"{said}: the classifier is right."
+
+
+def _scored(subject: subjects.Subject, classifier: Classifier, groups: int, protocol: str) -> dict[str, dict]:
+    found = pipeline.evaluate(Task(subject, classifier=classifier, splits=groups), ["inception_score"])
+    return {name: {**record, "protocol": protocol} for name, record in found.scores.items()}

@@ -1,0 +1,77 @@
+"""From what a user asks for to what it takes: samples, real images, a classifier, a place for the scores."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from tfdfm.errors import UsageError
+from tfdfm.evaluation import subjects
+from tfdfm.evaluation.scores import Task
+from tfdfm.metrics import classifiers
+from tfdfm.metrics.checks import Labelled
+from tfdfm.metrics.classifiers import Classifier
+from tfdfm.training import judges, sampling
+
+SVM = 10_000  # labelled images at most, for the separability of features
+
+NUM = 50_000  # samples of a run
+
+
+class Request(NamedTuple):
+    """The flags of tfdfm.evaluate that say what to score."""
+
+    run_dir: Path | None
+    images: str | None
+    checkpoint: str = "last"
+    reference: str | None = None
+    classifier: str | None = None
+    num: int | None = None
+    seed: int = 0
+    splits: int = 10
+    data_dir: str | None = None
+
+    def task(self) -> Task:
+        """The samples, what they are held against and by which classifier."""
+        reference = self.real()
+        fake = self.subject()
+        return Task(fake, reference, self.judge(), splits=self.splits, discriminator=self._discriminator(reference))
+
+    def subject(self) -> subjects.Subject:
+        if self.run_dir:
+            return subjects.of_run(self.run_dir, self.checkpoint, self.num or NUM, self.seed)
+        return subjects.of_images(self.images, self.num, self.data_dir)
+
+    def real(self) -> subjects.Reference | None:
+        name, size = self._reference
+        return subjects.reference(name, size, self.data_dir) if name else None
+
+    def judge(self, default: str | None = None) -> Classifier:
+        """The classifier asked for; by default the one of the reference's own labels, EfficientNet if it has none."""
+        name, size = self._reference
+        known = bool(name) and subjects.labelled(name, self.data_dir)
+        asked = self.classifier or default or ("dataset" if known else "efficientnet_lite0")
+        if asked == "dataset" and not name:
+            raise UsageError("The classifier 'dataset' learns from the labels of real images: set --reference.")
+        if not name:
+            return classifiers.find(asked)
+        return judges.judge(asked, subjects.training_set(name), size, self.data_dir)
+
+    @property
+    def _reference(self) -> tuple[str | None, int | None]:
+        """Name and image size of the real images; a run's own by default."""
+        if not self.run_dir:
+            return self.reference, None
+        dataset, size = subjects.of_config(self.run_dir)
+        return self.reference or dataset, size
+
+    def _discriminator(self, reference: subjects.Reference | None):
+        """What separability needs, made when asked for; None where it cannot be had."""
+        if not (self.run_dir and reference and reference.labels is not None):
+            return None
+
+        def made():
+            layers = sampling.activations(self.run_dir, self.checkpoint)
+            name, size = self._reference
+            sets = judges.sets(subjects.training_set(name), size, self.data_dir)
+            return layers, *(Labelled(*(part[:: -(-len(part) // SVM)] for part in each)) for each in sets)
+
+        return made

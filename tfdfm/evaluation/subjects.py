@@ -1,0 +1,147 @@
+"""Whose images are scored, and against which: samples of a run, a folder of images, a data set."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+
+from tfdfm import data
+from tfdfm import images as pictures
+from tfdfm.errors import UsageError
+from tfdfm.metrics.features import content
+from tfdfm.serving.sampler import SEEDS, Local
+from tfdfm.training import sampling
+
+REFERENCES = 100_000  # images of a reference set at most: every k-th one of larger sets
+
+
+class Drawn:
+    """The samples of a run as if they were an array uint8 [N, H, W, C]: made when asked for, never kept."""
+
+    def __init__(self, source: Local, seeds: range, labels: np.ndarray | None):
+        self._source, self._seeds, self._labels = source, seeds, labels
+
+    def __len__(self) -> int:
+        return len(self._seeds)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        seeds = np.asarray(self._seeds)[rows]
+        labels = None if self._labels is None else self._labels[rows]
+        return pictures.unit_to_uint8(self._source.images(seeds, labels))
+
+
+class Subject(NamedTuple):
+    """What is scored."""
+
+    images: np.ndarray | Drawn  # uint8 [N, H, W, C]
+    labels: np.ndarray | None  # int64 [N], the classes asked for
+    class_names: tuple[str, ...]
+    of: dict  # whose images they are, for the record
+    stored: bool  # on disk
+
+
+class Reference(NamedTuple):
+    """Real images to score against."""
+
+    name: str
+    images: np.ndarray  # uint8 [N, H, W, C], memory-mapped
+    labels: np.ndarray | None
+    class_names: tuple[str, ...]
+    record: dict
+
+
+def of_run(run_dir: Path, checkpoint: str, count: int, seed: int, first: int = 0) -> Subject:
+    """Samples `first` to `first + count` of a run's seed: image i is that of `python -m tfdfm.sample` for that seed.
+
+    A conditional model is asked for its classes in turn.
+    """
+    trained = sampling.load(run_dir, checkpoint)
+    start = SEEDS * seed + first
+    labels = sampling.labels(None, first + count, len(trained.class_names))
+    labels = None if labels is None else labels[first:]
+    of = {
+        "run": run_dir.resolve().name,
+        "checkpoint": trained.step,
+        "weights": trained.weights,
+        "seed": seed,
+        "first": first,
+    }
+    drawn = Drawn(Local(trained), range(start, start + count), labels)
+    return Subject(drawn, labels, trained.class_names, of, stored=False)
+
+
+def of_images(name: str, count: int | None, data_dir: str | None) -> Subject:
+    """Images of a folder or a data set, all or evenly spaced.
+
+    Raises:
+        UsageError: fewer than `count`, or all black.
+    """
+    found = _load(name, None, data_dir)
+    total = len(found.pixels)
+    if count and count > total:
+        raise UsageError(f"Expected --num of at most {total:,}, the images of {name}. Given {count:,}.")
+    rows = slice(0, (count or total) * (total // (count or total)), total // (count or total))
+    pixels = found.pixels[rows]
+    if pixels.max() <= 1:
+        raise UsageError(f"Expected pixels in 0..255, found none above 1 in {name}: scale them by 255 before saving.")
+    of = {"images": name, "source": found.source, "content": content(pixels)}
+    labels = None if found.labels is None else found.labels[rows].astype(np.int64)
+    return Subject(pixels, labels, found.class_names, of, stored=True)
+
+
+def reference(name: str, image_size: int | None, data_dir: str | None) -> Reference:
+    """A data set's images, or a folder's; NAME:test for the ones that are held out."""
+    found = _load(name, image_size, data_dir)
+    every = slice(None, None, -(-len(found.pixels) // REFERENCES))
+    pixels = found.pixels[every]
+    record = {"name": name, "source": found.source, "images": len(pixels), "content": content(pixels)}
+    return Reference(name, pixels, None if found.labels is None else found.labels[every], found.class_names, record)
+
+
+def of_config(run_dir: Path) -> tuple[str, int]:
+    """The data set of a run and its image size."""
+    try:
+        stored = json.loads((run_dir / "config.json").read_text())
+        return stored["dataset"], stored["image_size"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}."
+        ) from None
+
+
+def labelled(name: str, data_dir: str | None) -> bool:
+    """Whether the images of a reference have labels, before they are read."""
+    return bool(data.describe(training_set(name), data_dir=data_dir).num_classes)
+
+
+def training_set(name: str) -> str:
+    """The data set, "folder:..." for a folder, that a reference belongs to."""
+    name = name.removesuffix(":test")
+    if name not in data.NAMED and (name.startswith("folder:") or Path(name).expanduser().is_dir()):
+        return "folder:" + name.removeprefix("folder:")
+    return name
+
+
+def asked_labels(subject: Subject, class_names: tuple[str, ...]) -> np.ndarray | None:
+    """int64 [N] the subject's labels as numbers of `class_names`; None where it has none or names other classes."""
+    if subject.labels is None or not set(subject.class_names) <= set(class_names):
+        return None
+    return np.array([class_names.index(name) for name in subject.class_names])[subject.labels]
+
+
+def _load(name: str, image_size: int | None, data_dir: str | None) -> data.Images:
+    split = "test" if name.endswith(":test") else "train"
+    name = training_set(name)
+    if name.startswith("folder:"):
+        image_size = image_size or _side(name.removeprefix("folder:"))
+    return data.load(name, image_size=image_size, data_dir=data_dir, split=split)
+
+
+def _side(folder: str) -> int:
+    """The images' own side, 32 for MNIST's 28; those of other sizes are fitted to the smallest."""
+    smallest, largest = data.sides(folder)
+    if smallest != largest:
+        logging.warning("%s holds images of other sizes: all are cropped and rescaled to %d pixels.", folder, smallest)
+    return 32 if smallest == 28 else smallest
