@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,8 @@ def _read(url: str, chunks: queue.Queue) -> None:
                 chunks.put(chunk)
         chunks.put(b"")
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets it in one line
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         chunks.put(error)
 
 

@@ -34,7 +34,7 @@ def find(place: str = "", cache_dir: str | None = None) -> Classifier:
     """
     path = Path(place).expanduser()
     if not place or "://" in place:
-        path = inception_file.fetched(place or inception_file.URL, cache_dir)
+        path = inception_file.fetched(place, cache_dir)
     elif not path.exists():
         raise UsageError(f"Expected the graph of 2015, its archive or a SavedModel, given {place}, which is not there.")
     if path.is_dir():

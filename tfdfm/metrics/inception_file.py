@@ -34,7 +34,7 @@ def content(path: Path) -> bytes:
         data = path.read_bytes()
         if not data.startswith(b"\x1f\x8b"):
             return data
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data))) as archive:  # the whole: its checksum counts
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data)), mode="r:") as archive:  # checks the CRC
             return archive.extractfile(next(part for part in archive if Path(part.name).name == GRAPH)).read()
     except (EOFError, zlib.error, tarfile.TarError, gzip.BadGzipFile, StopIteration) as error:
         raise Failure(f"{path} is damaged, or no archive with {GRAPH} in it ({error}). {ADVICE}") from error
@@ -42,13 +42,17 @@ def content(path: Path) -> bytes:
         raise Failure(f"Cannot read {path}: {error.strerror}.") from error
 
 
-def fetched(url: str, cache_dir: str | None = None) -> Path:
-    """The graph, or the folder of a SavedModel, that `url` gives: in the cache, fetched and checked on first use."""
+def fetched(url: str = "", cache_dir: str | None = None) -> Path:
+    """The graph, or the folder of a SavedModel, that `url` gives: in the cache, fetched and checked on first use.
+
+    Raises:
+        Failure: it cannot be fetched, or another file comes.
+    """
     directory, target = cache.folder(cache_dir), kept(url, cache_dir)
     if not target.exists():
         with cache.locked(directory, target.name):
             if not target.exists():
-                _keep(url, target)
+                _keep(url or URL, target)
     if target.is_file() and (found := checksum(target)) != CHECKSUM:
         raise Failure(
             f"{target} is damaged (SHA-256 {found}, published {CHECKSUM}): delete it, and it is fetched again."
@@ -56,9 +60,9 @@ def fetched(url: str, cache_dir: str | None = None) -> Path:
     return target
 
 
-def kept(url: str = URL, cache_dir: str | None = None) -> Path:
-    """Where the cache has, or would have, what `url` gives."""
-    return cache.folder(cache_dir) / f"inception2015-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+def kept(url: str = "", cache_dir: str | None = None) -> Path:
+    """Where the cache has, or would have, what `url` gives; "": URL."""
+    return cache.folder(cache_dir) / f"inception2015-{hashlib.sha256((url or URL).encode()).hexdigest()[:16]}"
 
 
 def _keep(url: str, target: Path) -> None:
@@ -84,7 +88,7 @@ def _unpack(archive: Path, target: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
     try:
         content = io.BytesIO(gzip.decompress(archive.read_bytes()))
-        with cache.writing(target), tarfile.open(fileobj=content) as parts:
+        with cache.writing(target), tarfile.open(fileobj=content, mode="r:") as parts:
             parts.extractall(temporary, filter="data")
             temporary.rename(target)
     except (EOFError, zlib.error, tarfile.TarError, gzip.BadGzipFile) as error:
