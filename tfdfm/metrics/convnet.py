@@ -90,14 +90,14 @@ class _Layers:
 def train(model: keras.Model, training: Labelled) -> None:
     """Nesterov's SGD on cross-entropy, its rate rising for a quarter of the steps and falling to 0 (Smith, 2018)."""
     count, channels = len(training.images), training.images.shape[-1]
-    batch = max(1, min(BATCH, count // 10))
+    batch = min(BATCH, max(16, count // 10), count)
     steps = math.ceil(max(count, min(EPOCHS * count, SEEN[channels])) / batch)
     learn, rate = _learner(model)
     correct, said = [], time.monotonic()
     start = said
     for step, (images, labels) in enumerate(_batches(training, batch, steps)):
         done = step / steps
-        rate.assign(RATE * min(done / 0.25, (1 - done) / 0.75))
+        rate.assign(RATE * batch / BATCH * min(done / 0.25, (1 - done) / 0.75))
         correct.append(learn(images, labels))
         if (now := time.monotonic()) - said > 10:
             accuracy, left = float(tf.add_n(correct)) / len(correct), (now - start) / (step + 1) * (steps - step - 1)
@@ -213,7 +213,7 @@ def _write(target: Path, model: keras.Model, record: dict) -> None:
 
 def _read(target: Path, model: keras.Model) -> dict:
     try:
-        with np.load(target) as saved:
+        with open(target, "rb") as file, np.load(file) as saved:
             model.set_weights([saved[f"arr_{i}"] for i in range(len(model.weights))])
             return json.loads(str(saved["record"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
