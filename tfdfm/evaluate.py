@@ -30,7 +30,7 @@ def define(values: flags.FlagValues):
     flags.DEFINE_string(
         "reference", None, "data set (NAME:test: its test images) or folder; of a run, its own", flag_values=values
     )
-    flags.DEFINE_list("metrics", None, "default: the cheap ones; --metrics=list names all", flag_values=values)
+    flags.DEFINE_list("metrics", None, "default: the cheap ones; a wrong name lists all", flag_values=values)
     flags.DEFINE_string(
         "classifier",
         None,
@@ -50,26 +50,23 @@ def define(values: flags.FlagValues):
 
 def main(values: flags.FlagValues) -> None:
     _check(values)
-    from tfdfm.evaluation import protocols, records, scores, tables
+    from tfdfm.evaluation import protocols, records, tables
 
-    if values.metrics == ["list"]:
-        print(*scores.METRICS, sep="\n")
-    elif values.compare:
+    if values.compare:
         print(tables.of_runs([Path(run_dir) for run_dir in values.compare]))
     elif values.self_check:
         print(protocols.self_check(_request(values, images="cifar10")))
     else:
-        path, found, pictures = (_by_protocol if values.protocol else _plain)(values)
-        path = Path(values.json) if values.json else path
+        run_dir, found, pictures = (_by_protocol if values.protocol else _plain)(values)
         print(tables.of_scores(found))
-        if path:
+        if path := _place(values.json, run_dir, found):
             records.write(path, found, pictures)
             print(f"Written: {path}")
 
 
 def _check(values: flags.FlagValues) -> None:
     given = [f"--{mode}" for mode in MODES if values[mode].value]
-    if len(given) != 1 and values.metrics != ["list"]:
+    if len(given) != 1:
         expected = ", ".join(f"--{mode}" for mode in MODES)
         raise UsageError(f"Expected one of {expected}, given {' and '.join(given) or 'none'}.")
     if max(len(values.run_dir or []), len(values.checkpoint)) > 1 and values.protocol != "acgan":
@@ -93,11 +90,11 @@ def _request(values: flags.FlagValues, **changed):
 def _plain(values: flags.FlagValues):
     from tfdfm.evaluation import pipeline
 
-    task = _request(values).task()
-    found = pipeline.evaluate(task, values.metrics)
+    request = _request(values)
+    found = pipeline.evaluate(request.task(), values.metrics)
     for name, why in found.left_out.items():
         print(f"Left out: {name}. {why}")
-    return _place(values.run_dir, task.subject.of), found.scores, found.pictures
+    return request.run_dir, found.scores, found.pictures
 
 
 def _by_protocol(values: flags.FlagValues):
@@ -105,18 +102,16 @@ def _by_protocol(values: flags.FlagValues):
 
     request = _request(values)
     if values.protocol == "dfm":
-        found = protocols.dfm(request)
-    else:
-        run_dirs = [Path(run_dir) for run_dir in values.run_dir]
-        found = protocols.acgan(request, [(run, checkpoint) for run in run_dirs for checkpoint in values.checkpoint])
-    of = next(iter(found.values()))["of"]
-    chosen = [run_dir for run_dir in values.run_dir or [] if Path(run_dir).resolve().name == of["run"]]
-    return _place(chosen, of), found, {}
+        return request.run_dir, protocols.dfm(request), {}
+    runs = [Path(run_dir) for run_dir in values.run_dir]
+    return *protocols.acgan(request, [(run, checkpoint) for run in runs for checkpoint in values.checkpoint]), {}
 
 
-def _place(run_dir: list[str] | None, of: dict) -> Path | None:
-    """RUN/evaluation/<step>.json; nowhere for a folder's or a data set's images."""
-    return Path(run_dir[0]) / "evaluation" / f"{of['checkpoint']}.json" if run_dir else None
+def _place(json: str | None, run_dir: Path | None, found: dict) -> Path | None:
+    """--json, else RUN/evaluation/<step>.json; nowhere for a folder's or a data set's images."""
+    if json or not (run_dir and found):
+        return Path(json) if json else None
+    return run_dir / "evaluation" / f"{next(iter(found.values()))['of']['checkpoint']}.json"
 
 
 if __name__ == "__main__":

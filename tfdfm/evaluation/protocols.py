@@ -23,11 +23,14 @@ def dfm(request: Request) -> dict[str, dict]:
     return _scored(subject, request.judge(CLASSIFIER), CHOSEN, "dfm")
 
 
-def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> dict[str, dict]:
+def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> tuple[Path, dict[str, dict]]:
     """Odena et al., section 4.4: the best on 50,000 samples, ten groups, reported on 25,000 others in five groups.
 
     Args:
-        candidates: run directory and checkpoint of each. The record lists what they scored.
+        candidates: run directory and checkpoint of each.
+
+    Returns:
+        The chosen run and its score; the record lists what all candidates scored.
     """
     classifier = request.judge(CLASSIFIER)
     chosen = {}
@@ -38,9 +41,9 @@ def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> dict[str,
         chosen[run_dir, checkpoint] = record
     best = max(chosen, key=lambda candidate: chosen[candidate]["value"])
     subject = subjects.of_run(*best, REPORTED * GROUP, seed=0, first=CHOSEN * GROUP)
-    candidates = [{**record["of"], "value": record["value"]} for record in chosen.values()]
+    scored = [{**record["of"], "value": record["value"]} for record in chosen.values()]
     found = _scored(subject, classifier, REPORTED, "acgan")
-    return {name: {**record, "candidates": candidates} for name, record in found.items()}
+    return best[0], {name: {**record, "candidates": scored} for name, record in found.items()}
 
 
 def self_check(request: Request) -> str:

@@ -69,7 +69,7 @@ def outputs(given) -> tuple[tf.Tensor, tf.Tensor]:
     else:
         values = list(given) if isinstance(given, list | tuple) else [given]
     if len(values) > 2:
-        names = ", ".join(given) if isinstance(given, dict) else f"{len(values)} tensors"
+        names = ", ".join(sorted(given)) if isinstance(given, dict) else f"{len(values)} tensors"
         raise Failure(f"Expected of a classifier 'features' and 'logits', or logits alone. It gives {names}.")
     features, logits = (tf.reshape(value, [tf.shape(value)[0], -1]) for value in (values[0], values[-1]))
     return tf.cast(features, tf.float32), tf.cast(logits, tf.float32)
@@ -78,7 +78,7 @@ def outputs(given) -> tuple[tf.Tensor, tf.Tensor]:
 def _keras(path: Path) -> tuple[Callable, tf.TensorSpec]:
     model = keras.saving.load_model(path, compile=False)
     spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)
-    if len(model.outputs) == 1 and not isinstance(model.output, dict):
+    if len(model.outputs) == 1:
         last = next(layer for layer in reversed(model.layers) if layer.weights)
         model = keras.Model(model.inputs, [last.input, model.outputs[0]])
     return lambda images: model(images, training=False), spec

@@ -1,0 +1,69 @@
+import warnings
+
+import commands
+import keras
+import pytest
+
+from tfdfm import command, evaluate, sample, train
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory) -> str:
+    """The path of a Keras network of ten classes with random weights: gray 16 x 16 -> logits, 24 features before."""
+    make = keras.initializers.RandomNormal(0, 0.1, seed=0)
+    layers = [
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(24, 5, 2, activation="relu", kernel_initializer=make),
+    ]
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10, kernel_initializer=make)]
+    path = tmp_path_factory.mktemp("classifier") / "random.keras"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's, of NumPy
+        keras.Sequential([keras.Input([16, 16, 1]), *layers]).save(path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Runs of two steps on digits, made once for each set of changes."""
+    folder, done = tmp_path_factory.mktemp("runs"), {}
+
+    def make(name: str, **changes):
+        if name not in done:
+            done[name] = folder / name
+            flags = commands.flags(steps=2, jit="off", **changes)
+            train.main(command.parse(["", *flags, f"--run_dir={done[name]}"], train.define, ""))
+        return done[name]
+
+    return make
+
+
+@pytest.fixture
+def score(classifier, monkeypatch):
+    """The command, in this process, with the random classifier unless another is named."""
+
+    def run(*arguments):
+        given = (
+            []
+            if any("--classifier" in str(a) or "--compare" in str(a) for a in arguments)
+            else [f"--classifier={classifier}"]
+        )
+        evaluate.main(command.parse(["", *map(str, arguments), *given], evaluate.define, ""))
+
+    return run
+
+
+@pytest.fixture
+def pngs(tmp_path):
+    """The samples of a run as a folder of PNG files."""
+
+    def write(run_dir, count, name="pngs", seed=0):
+        out = tmp_path / name
+        sample.main(
+            command.parse(
+                ["", f"--run_dir={run_dir}", f"--num={count}", f"--seed={seed}", f"--out={out}"], sample.define, ""
+            )
+        )
+        return out
+
+    return write

@@ -1,0 +1,222 @@
+"""The command, end to end, on tiny runs on real digits with a random network as the classifier."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdfm import data
+from tfdfm.errors import UsageError
+from tfdfm.evaluation import records, subjects
+from tfdfm.metrics import classifiers, features, frechet, inception, kernel, manifold
+
+NUM = 130  # two batches and a bit
+
+
+def values(path) -> dict:
+    return {name: record["value"] for name, record in json.loads(path.read_text()).items()}
+
+
+def read(folder) -> np.ndarray:
+    return np.stack([tf.io.decode_png(path.read_bytes()).numpy() for path in sorted(folder.rglob("*.png"))])
+
+
+@pytest.fixture(scope="module")
+def unconditional(made):
+    return made("digits-seed0")
+
+
+@pytest.fixture(scope="module")
+def conditional(made):
+    return made("digits_conditional-seed0", conditional=True)
+
+
+def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifier, tmp_path):
+    """Every value is that of the metric on the PNG files of `sample`, computed here."""
+    score(f"--run_dir={unconditional}", f"--num={NUM}", f"--json={tmp_path / 'run.json'}")
+    images = read(pngs(unconditional, NUM))
+    real = data.load("digits").pixels
+    network = classifiers.find(classifier)
+    fake_features, logits = network.run(images)
+    real_features, _ = network.run(real)
+    keys = features.digests(images)
+    pair = frechet.statistics(real_features), frechet.statistics(fake_features)
+    near = manifold.precision_and_recall(real_features, fake_features)
+    expected = {
+        "inception_score": inception.inception_score(logits, keys=keys).value,
+        "modified_inception_score": inception.modified_inception_score(logits),
+        "frechet_distance": frechet.frechet_distance(*pair),
+        "kernel_distance": kernel.kernel_distance(
+            real_features, fake_features, 100, NUM, keys=(features.digests(real), keys)
+        ).value,
+        "precision": near.precision,
+        "recall": near.recall,
+    }
+    found = values(tmp_path / "run.json")
+    assert found.keys() == expected.keys() | {"ms_ssim"}
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-4, abs=1e-9), name
+
+
+def test_a_record_says_all_that_a_number_depends_on(score, unconditional, classifier):
+    score(f"--run_dir={unconditional}", f"--num={NUM}", "--seed=3", "--splits=5")
+    found = json.loads((unconditional / "evaluation" / "2.json").read_text())
+    record = found["inception_score"]
+    assert record["samples"] == NUM and record["splits"] == 5 and record["spread"] >= 0
+    assert {"name", "checksum", "resize"} <= record["classifier"].keys() and len(record["classifier"]["checksum"]) == 64
+    assert record["of"] == {"run": "digits-seed0", "checkpoint": 2, "weights": "average", "seed": 3, "first": 0}
+    reference = found["frechet_distance"]["reference"]
+    assert reference["name"] == "digits" and reference["images"] == 1797 and len(reference["content"]) == 64
+    assert "reference" not in record and "classifier" not in found["ms_ssim"]
+
+
+def test_order_files_and_repetition_change_nothing(score, unconditional, pngs, tmp_path):
+    folder = pngs(unconditional, NUM)
+    turned = tmp_path / "turned"
+    turned.mkdir()
+    order = np.random.default_rng(0).permutation(NUM)
+    for place, path in zip(order, sorted(folder.iterdir()), strict=True):
+        shutil.copy(path, turned / f"{place:04d}.png")
+    metrics = "--metrics=inception_score,frechet_distance,kernel_distance,recall,ms_ssim,nearest_neighbours"
+    for place, images in enumerate((folder, folder, turned)):
+        score(f"--images={images}", "--reference=digits", metrics, f"--json={tmp_path / f'{place}.json'}")
+    score(f"--run_dir={unconditional}", f"--num={NUM}", metrics, f"--json={tmp_path / 'run.json'}")
+    first, again, other, of_run = (values(tmp_path / f"{name}.json") for name in ("0", "1", "2", "run"))
+    assert first == again and first.keys() == other.keys() == of_run.keys()
+    for name in first:
+        assert other[name] == pytest.approx(first[name], rel=1e-5), name
+        assert of_run[name] == pytest.approx(first[name], rel=1e-5), name
+
+
+def test_a_conditional_run_is_asked_for_its_classes_in_turn(score, conditional, pngs, tmp_path):
+    score(
+        f"--run_dir={conditional}",
+        "--num=200",
+        "--metrics=accuracy,ms_ssim,accuracy_and_ms_ssim,accuracy_by_resolution",
+    )
+    found = json.loads((conditional / "evaluation" / "2.json").read_text())
+    assert list(found["accuracy"]["classes"]) == list("0123456789")
+    assert np.mean(list(found["accuracy"]["classes"].values())) == pytest.approx(found["accuracy"]["value"])
+    assert found["accuracy_by_resolution"]["resolutions"].keys() == {"16", "8"}
+    assert found["accuracy_by_resolution"]["resolutions"]["16"] == found["accuracy"]["value"]
+    pairs = found["accuracy_and_ms_ssim"]["classes"]
+    assert {name: pair[0] for name, pair in pairs.items()} == found["accuracy"]["classes"]
+    assert {name: pair[1] for name, pair in pairs.items()} == found["ms_ssim"]["classes"]
+
+
+def test_sub_folders_are_classes_by_name(score, tmp_path, classifier):
+    """Digits under the names of classes that the reference has, in another order, are all accounted to their class."""
+    digits = data.load("digits")
+    for label in (7, 3):
+        (tmp_path / "images" / str(label)).mkdir(parents=True)
+        for place, image in enumerate(digits.pixels[digits.labels == label][:20]):
+            tf.io.write_file(str(tmp_path / "images" / str(label) / f"{place}.png"), tf.io.encode_png(image))
+    score(
+        f"--images={tmp_path / 'images'}", "--reference=digits", "--metrics=accuracy", f"--json={tmp_path / 'a.json'}"
+    )
+    found = json.loads((tmp_path / "a.json").read_text())["accuracy"]["classes"]
+    logits = {
+        label: classifiers.find(classifier).run(digits.pixels[digits.labels == label][:20])[1] for label in (3, 7)
+    }
+    assert found == {str(label): np.mean(logits[label].argmax(1) == label) for label in (3, 7)}
+
+
+def test_samples_are_made_in_batches_and_never_kept(score, unconditional, monkeypatch):
+    asked = []
+    draw = subjects.Drawn.__getitem__
+
+    def spy(self, rows):
+        images = draw(self, rows)
+        asked.append(len(images))
+        return images
+
+    monkeypatch.setattr(subjects.Drawn, "__getitem__", spy)
+    score(f"--run_dir={unconditional}", "--num=1000", "--metrics=inception_score,frechet_distance,ms_ssim")
+    assert sum(asked[:-1]) == 1000 and max(asked[:-1]) <= 64 and asked[-1] <= 200  # the last: pairs for MS-SSIM
+
+
+def test_features_of_the_reference_are_made_once(score, unconditional, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = []
+    write = features._write
+    monkeypatch.setattr(features, "_write", lambda *args: made.append(args[0]) or write(*args))
+    for _ in range(2):
+        score(f"--run_dir={unconditional}", "--num=64", "--metrics=frechet_distance")
+    assert len(made) == 1
+    score(
+        f"--images={'digits'}", "--reference=digits", "--metrics=frechet_distance", f"--json={tmp_path / 'same.json'}"
+    )
+    assert len(made) == 1 and values(tmp_path / "same.json")["frechet_distance"] == pytest.approx(0, abs=1e-6)
+
+
+def test_scores_beside_the_network(score, unconditional):
+    score(
+        f"--run_dir={unconditional}",
+        "--num=64",
+        "--metrics=nearest_neighbours,sliced_wasserstein_distance,separability",
+    )
+    found = json.loads((unconditional / "evaluation" / "2.json").read_text())
+    picture = tf.io.decode_png((unconditional / "evaluation" / "2-nearest_neighbours.png").read_bytes())
+    assert picture.shape[1] == 20 * 17 - 1
+    assert len(found["nearest_neighbours"]["rows"]) == 64 and found["nearest_neighbours"]["value"] > 0
+    assert found["sliced_wasserstein_distance"]["levels"].keys() == {"16"}
+    assert 0.5 < found["separability"]["value"] <= 1  # digits are separable even in random features
+    assert found["separability"]["samples"] == 179
+
+
+def test_too_few_samples_leave_a_default_score_out_and_end_one_that_was_asked_for(score, unconditional, capsys):
+    score(f"--run_dir={unconditional}", "--num=20")
+    shown = capsys.readouterr().out
+    assert "Left out: inception_score. Expected splits >= 1 and at least 10 samples" in shown
+    assert "frechet_distance" in shown
+    with pytest.raises(UsageError, match="inception_score: Expected splits >= 1 and at least 10 samples"):
+        score(f"--run_dir={unconditional}", "--num=20", "--metrics=inception_score")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Expected one of --run_dir, --images, --compare, --self_check, given none"),
+        (["--images=digits", "--self_check"], "given --images and --self_check"),
+        (["--run_dir=a,b"], "Several runs or checkpoints are for --protocol=acgan"),
+        (["--run_dir=nothing"], "Expected a run directory with a config.json in --run_dir, found none in nothing"),
+        (["--images=digits", "--metrics=fid"], "Unknown metric 'fid'.* Known: accuracy, .*frechet_distance"),
+        (["--images=digits", "--metrics=frechet_distance"], "frechet_distance needs real images: set --reference"),
+        (["--images=digits", "--metrics=separability"], "needs the discriminator of an unconditional run"),
+        (["--images=digits", "--num=5000"], "Expected --num of at most 1,797, the images of digits. Given 5,000"),
+        (["--images=digits", "--classifier=dataset"], "learns from the labels of real images: set --reference"),
+        (["--images=digits", "--protocol=dfm", "--num=10"], "The protocol fixes --num: leave it out"),
+        (["--images=digits", "--protocol=acgan"], "--protocol=acgan chooses among runs"),
+        (["--images=digit"], "Unknown data set 'digit'. Did you mean 'digits'"),
+        (["--images=digits:test"], "digits has no test images"),
+    ],
+)
+def test_mistakes_end_in_one_line(score, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        score(*arguments)
+
+
+def test_black_images_are_an_error(score, tmp_path):
+    (tmp_path / "black").mkdir()
+    tf.io.write_file(str(tmp_path / "black" / "a.png"), tf.io.encode_png(np.ones([16, 16, 1], np.uint8)))
+    with pytest.raises(UsageError, match="found none above 1 in .*black: scale them by 255"):
+        score(f"--images={tmp_path / 'black'}")
+
+
+def test_a_run_without_labels_for_accuracy(score, unconditional):
+    with pytest.raises(UsageError, match="accuracy needs samples with classes that the reference has"):
+        score(f"--run_dir={unconditional}", "--num=64", "--metrics=accuracy")
+
+
+def test_scores_of_other_conditions_are_kept_beside_the_new_ones(score, made):
+    run_dir = made("another-seed0", seed=5)
+    place = run_dir / "evaluation"
+    score(f"--run_dir={run_dir}", "--num=64", "--metrics=frechet_distance")
+    score(f"--run_dir={run_dir}", "--num=64", "--metrics=ms_ssim")
+    both = values(place / "2.json")
+    assert both.keys() == {"frechet_distance", "ms_ssim"}
+    score(f"--run_dir={run_dir}", "--num=65", "--metrics=frechet_distance")
+    assert values(place / "2-1.json") == both and values(place / "2.json").keys() == {"frechet_distance"}
+    assert {each.name for each in records.of_run(run_dir)} == {"frechet_distance", "ms_ssim"}
