@@ -42,7 +42,8 @@ class Resize(NamedTuple):
 
 def bind(network: Callable, channels: int, record: dict) -> Classifier:
     """A classifier of `network`: float32 [B, H, W, channels] of any size -> (features [B, F], logits [B, C])."""
-    function = tf.function(network, input_signature=[tf.TensorSpec([None, None, None, channels], tf.float32)])
+    spec = tf.TensorSpec([None, None, None, channels], tf.float32)
+    function = tf.function(network, input_signature=[spec], autograph=False)
 
     def run(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         features, logits = function(tf.constant(pixels(images, channels)))
