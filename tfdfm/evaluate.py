@@ -55,7 +55,7 @@ def main(values: flags.FlagValues) -> None:
     if values.compare:
         print(tables.of_runs([Path(run_dir) for run_dir in values.compare]))
     elif values.self_check:
-        print(protocols.self_check(_request(values, images="cifar10")))
+        print(protocols.self_check(_request(values)))
     else:
         run_dir, found, pictures = (_by_protocol if values.protocol else _plain)(values)
         print(tables.of_scores(found))
