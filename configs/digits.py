@@ -27,4 +27,5 @@ def get_config():
     config.log_every = 50
     config.sample_every = 250
     config.checkpoint_every = 250
+    config.score_every = 500
     return config

@@ -22,6 +22,7 @@ TOY = {
     "log_every": 2,
     "sample_every": 100,
     "checkpoint_every": 20,
+    "score_every": 0,
     "ema_decay": 0.9,
 }
 
@@ -46,7 +47,7 @@ def run(command: list, code: int = 0, timeout: int = 300, **how) -> subprocess.C
 
 def checkpoints(run_dir) -> list[Path]:
     """Oldest first."""
-    return sorted((Path(run_dir) / "checkpoints").iterdir())
+    return sorted((Path(run_dir) / "checkpoints").glob("[0-9]*"))
 
 
 def state(checkpoint: Path) -> dict[str, bytes]:

@@ -58,6 +58,7 @@ def defaults() -> ConfigDict:
             log_every=100,
             sample_every=1000,
             checkpoint_every=1000,
+            score_every=0,  # by the classifier of the data set's labels; the best checkpoint is kept; 0: never
             **{term: objectives.parameters(term) for term in objectives.names()},
         )
     )
@@ -145,14 +146,14 @@ def check(config: ConfigDict) -> ConfigDict:
             raise UsageError(nearest(key, config[key], allowed) + f" Set --config.{key}.")
     flat = _flat(config)
     sizes = [key for key, value in flat.items() if key.split(".")[0] in NETWORKS and type(value) is int]
-    for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), "seed": 0}.items():
+    for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), "seed": 0, "score_every": 0}.items():
         if flat[key] < least:
             raise UsageError(f"Expected {key} to be at least {least}, given {flat[key]}. Set --config.{key}.")
     if not config.optimizer.learning_rate > 0:
         raise UsageError(f"Expected optimizer.learning_rate to be positive, given {config.optimizer.learning_rate}.")
     if not 0 <= config.ema_decay < 1:
         raise UsageError(f"Expected ema_decay in [0, 1), 0 for none; given {config.ema_decay}. Set --config.ema_decay.")
-    for key in ("log_every", "sample_every", "checkpoint_every", "steps"):
+    for key in ("log_every", "sample_every", "checkpoint_every", "score_every", "steps"):
         if config[key] % config.steps_per_execution:
             raise UsageError(
                 f"Expected {key} to be a multiple of steps_per_execution ({config.steps_per_execution}), "

@@ -107,6 +107,7 @@ def _loop_seconds(trainer, images, config, steps: int, folder: str) -> float:
     first = int(trainer.step.numpy())
     never = config.copy_and_resolve_references()
     never.steps, never.sample_every, never.checkpoint_every = first + steps + 2, 10**9, 10**9
+    never.score_every = 0
     checkpoints = Checkpoints(Path(folder) / "checkpoints", trainer.variables_by_name())
     with Signals() as signals:
         calls = callbacks(folder, never, checkpoints, signals, chief=True, first_step=first)

@@ -25,7 +25,7 @@ def toy(name: str, **changes):
     config.denoiser.update(depth=2, width=64)
     config.optimizer.epsilon = 1e-3
     config.update(batch_size=BATCH, latent_size=8, steps=4, steps_per_execution=1, distribution="none", jit="off")
-    config.update(log_every=2, sample_every=4, checkpoint_every=2, **changes)
+    config.update(log_every=2, sample_every=4, checkpoint_every=2, score_every=0, **changes)
     return config
 
 

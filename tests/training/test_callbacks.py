@@ -27,6 +27,7 @@ CONFIG = {
     "log_every": 4,
     "sample_every": 10,
     "checkpoint_every": 6,
+    "score_every": 0,
     "steps_per_execution": 2,
 }
 

@@ -19,7 +19,8 @@ from absl import logging
 from tfdfm import images
 from tfdfm.errors import Failure
 from tfdfm.training.checkpoints import Checkpoints
-from tfdfm.training.journal import Board, Journal
+from tfdfm.training.journal import Board, Journal, due
+from tfdfm.training.scores import Scores, keep_best
 from tfdfm.training.signals import Signals
 
 _FLAGS = ("first_bad_step", "first_bad_term")  # in the logs, but no metrics
@@ -35,20 +36,22 @@ def callbacks(
     *,
     chief: bool,
     first_step: int,
+    scores: Scores | None = None,
 ) -> list[keras.callbacks.Callback]:
     """What `fit` needs, in the order that makes a checkpoint the last thing written for its step.
 
     Args:
-      config: holds batch_size (global), steps, log_every, sample_every, checkpoint_every.
+      config: holds batch_size (global), steps, log_every, sample_every, checkpoint_every, score_every.
       checkpoints: of all variables of the trainer, restored.
       signals: entered by the caller, who asks it afterwards what was received.
       chief: whether this process writes.
       first_step: steps done before; the metrics of later ones are cut off.
+      scores: where the recipe asks for them.
     """
     run_dir = Path(run_dir)
     board = Board(run_dir / "tensorboard", first_step) if chief else None
     journal = Journal(run_dir / "metrics.jsonl", first_step) if chief else None
-    run = [StopOnBadLoss(checkpoints), signals]
+    run = [StopOnBadLoss(checkpoints), signals] + ([scores] if scores else [])
     run += [Metrics(journal, board, config, first_step)] if chief else []
     run += [Samples(run_dir / "samples", board, config), Save(checkpoints, journal, config)]
     return run + ([Progress(config)] if chief else [])
@@ -69,7 +72,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
 
 
 class Metrics(keras.callbacks.Callback):
-    """Writes the logs of the first, each `log_every`-th and the last step to metrics.jsonl and TensorBoard.
+    """The logs of the first, each `log_every`-th, each scored and the last step, to metrics.jsonl and TensorBoard.
 
     Adds images_seen and images_per_second, the rate since the last line; the first call, which traces, does not count,
     and the rate is null where nothing else was.
@@ -84,7 +87,7 @@ class Metrics(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         step, now = _step(self.model), time.monotonic()
-        if self._first or _due(step, "log_every", self._config):
+        if self._first or due(step, "log_every", self._config) or due(step, "score_every", self._config):
             size = self._config["batch_size"]
             rate = (step - self._since[1]) * size / (now - self._since[0]) if self._since else None
             values = {name: _number(value) for name, value in logs.items() if name not in _FLAGS}
@@ -119,7 +122,7 @@ class Samples(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         step = _step(self.model)
-        if _due(step, "sample_every", self._config):
+        if due(step, "sample_every", self._config):
             grid = images.grid(images.to_uint8(self.model.fixed_samples()))
             if self._board:
                 images.write_png(self._directory / f"step_{step:07d}.png", grid)
@@ -127,7 +130,10 @@ class Samples(keras.callbacks.Callback):
 
 
 class Save(keras.callbacks.Callback):
-    """Saves the state at each `checkpoint_every`-th and the last step, and where the run is told to stop."""
+    """Saves the state at each `checkpoint_every`-th, each scored and the last step, and where the run is told to stop.
+
+    The one of the best score is kept: as a copy, so it is never of a step that a resumed run has yet to do.
+    """
 
     def __init__(self, checkpoints: Checkpoints, journal: Journal | None, config: Mapping):
         super().__init__()
@@ -135,12 +141,15 @@ class Save(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         step = _step(self.model)
-        if _due(step, "checkpoint_every", self._config) or self.model.stop_training:
+        scored = due(step, "score_every", self._config)
+        if scored or due(step, "checkpoint_every", self._config) or self.model.stop_training:
             if name := self._checkpoints.not_finite():  # its loss would be seen only in the next step
                 raise _diverged(f"the variable {name}", step, self._checkpoints)
             if self._journal:
                 self._journal.sync()  # a checkpoint stands for all lines up to its step
             self._checkpoints.save(step)
+            if self._journal and scored:
+                keep_best(self._journal.path, self._checkpoints, step)
 
 
 class Progress(keras.callbacks.Callback):
@@ -192,10 +201,6 @@ def _diverged(what: str, step: int, checkpoints: Checkpoints) -> Failure:
         f"Step {step}: {what} is not finite; stopped, nothing saved since. Last good checkpoint: "
         f"{checkpoints.latest() or 'none yet'}. Use a lower learning rate or --precision=float32, in another --run_dir."
     )
-
-
-def _due(step: int, every: str, config: Mapping) -> bool:
-    return step % config[every] == 0 or step >= config["steps"]
 
 
 def _number(value: object) -> float:

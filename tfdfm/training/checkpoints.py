@@ -4,12 +4,13 @@
 TensorFlow keeps a CRC of each tensor and checks it on reading; it does not check the whole of its index, so we do.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -52,14 +53,16 @@ class Checkpoints:
         path = self.directory / f"{step:07d}"
         values = self._read()
         if self._chief:
-            with writing(self.directory):
-                try:
-                    self._write(path, values)
-                finally:
-                    shutil.rmtree(self.directory / _TEMPORARY, ignore_errors=True)
-            self._damaged.discard(path)
-            self._prune()
+            with self._placing(path) as temporary:
+                self._write(temporary, values)
         return path
+
+    def keep(self, step: int) -> None:
+        """Copies the checkpoint of that step to `best/`, in place of the one there."""
+        best = Checkpoints(self.directory / "best", self._variables, keep=1)
+        name = f"{step:07d}"
+        with best._placing(best.directory / name) as temporary:
+            shutil.copytree(self.directory / name, temporary, dirs_exist_ok=True)
 
     def restore(self, *, part: bool = False, step: int | None = None) -> int | None:
         """Sets all variables to the newest good checkpoint; its step, or None where there is none at all.
@@ -111,23 +114,34 @@ class Checkpoints:
     def _read(self) -> list[tf.Tensor]:
         return [variable.read_value() for variable in self._variables.values()]
 
-    def _write(self, path: Path, values: list[tf.Tensor]) -> None:
+    @contextlib.contextmanager
+    def _placing(self, path: Path) -> Iterator[Path]:
+        """A folder to fill that becomes `path`, whole or not at all; then the older ones beyond `keep` are removed."""
         temporary = self.directory / _TEMPORARY
-        if temporary.exists():
-            shutil.rmtree(temporary)
-        temporary.mkdir(parents=True)
+        with writing(self.directory):
+            try:
+                if temporary.exists():
+                    shutil.rmtree(temporary)
+                temporary.mkdir(parents=True)
+                yield temporary
+                for file in [*temporary.iterdir(), temporary]:
+                    files.sync(file)
+                if path.exists():
+                    path.replace(path.with_name(path.name + ".old"))  # still found by `restore` if we are killed here
+                temporary.replace(path)
+                files.sync(self.directory)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        self._damaged.discard(path)
+        self._prune()
+
+    def _write(self, folder: Path, values: list[tf.Tensor]) -> None:
         names = list(self._variables)
         with tf.device("CPU:0"):
             tf.raw_ops.SaveV2(
-                prefix=str(temporary / "state"), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
+                prefix=str(folder / "state"), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
             )
-        (temporary / "state.sha256").write_text(_index_digest(temporary))
-        for file in [*temporary.iterdir(), temporary]:
-            files.sync(file)
-        if path.exists():
-            path.replace(path.with_name(path.name + ".old"))  # still found by `restore` if we are killed here
-        temporary.replace(path)
-        files.sync(self.directory)
+        (folder / "state.sha256").write_text(_index_digest(folder))
 
     def _prune(self) -> None:
         good = [path for path in self._found() if path not in self._damaged and path.suffix != ".old"]

@@ -31,6 +31,14 @@ def read(path: str | os.PathLike) -> list[dict]:
     return rows
 
 
+def due(step: int, every: str, config: Mapping) -> bool:
+    """Whether something is to be written at the end of `step`, by the key of the recipe that says how often; 0: never.
+
+    All but what never is is due at the last step.
+    """
+    return bool(config[every]) and (step % config[every] == 0 or step >= config["steps"])
+
+
 class Journal:
     """Appends to the file; `after_step` is where the run starts: lines of later steps are cut off first."""
 

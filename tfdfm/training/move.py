@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     )
     ema_decay: float = 0.0  # of the generator's average; 0: none is kept
     log_every: int = 100  # steps between the gradient norms of the generator's terms, which are also taken at
+    score_every: int = 0  # steps that are scored, unless 0, at
     steps_per_execution: int = 1  # the first step that is logged, and at
     steps: int = 0  # the last one
 
@@ -113,8 +114,9 @@ class Game:
         weights = _values(next(self.weights(p) for p in self.players if p.name == "generator"))
         names = [f"generator/gradient_norm_{term}" for term in shares]
         done, s = step + 1, self.settings
+        scored = done % s.score_every == 0 if s.score_every else False
         norms = tf.cond(
-            (done % s.log_every == 0) | (done == s.steps_per_execution) | (done == s.steps),
+            (done % s.log_every == 0) | (done == s.steps_per_execution) | (done == s.steps) | scored,
             lambda: [tf.linalg.global_norm(tape.gradient(share, weights)) for share in shares.values()],
             lambda: [tf.zeros([])] * len(shares),
         )

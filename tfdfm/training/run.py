@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from tfdfm import config as recipes
 from tfdfm import data, files
 from tfdfm.errors import UsageError
-from tfdfm.training import build, distribution
+from tfdfm.training import build, distribution, judges, scores
 from tfdfm.training.callbacks import callbacks
 from tfdfm.training.checkpoints import Checkpoints, writing
 from tfdfm.training.signals import Signals
@@ -27,6 +27,11 @@ def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict
     if config.conditional and not found.num_classes:
         raise UsageError(
             f"conditional=True needs labels, and {config.dataset} has none. Set --config.conditional=False."
+        )
+    if config.score_every and not 2 <= (found.num_classes or 0) <= scores.SAMPLES // 2:
+        raise UsageError(
+            f"score_every={config.score_every} needs the labels of 2 to {scores.SAMPLES // 2:,} classes, and "
+            f"{config.dataset} has {found.num_classes or 'none'}. Set --config.score_every=0."
         )
     config.image_size = found.image_size
     return config, found
@@ -57,19 +62,32 @@ def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Sto
     chief = distribution.is_chief(strategy)
     record(run_dir, config, images, write=chief)
     checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
+    journal = run_dir / "metrics.jsonl"
     first = checkpoints.restore() or 0
+    if chief and first and config.score_every:  # in case it was killed between saving and keeping
+        scores.keep_best(journal, checkpoints, first)
     if first >= config.steps:
         logging.info("Already at step %d of %d: a larger --steps goes on from there.", first, config.steps)
         return None
     if first:
         logging.info("Going on from step %d of %d.", first, config.steps)
+    scoring = _scores(config, images, journal, data_dir, chief=chief) if config.score_every else None
     with Signals() as signals:
-        calls = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first)
+        calls = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first, scores=scoring)
         steps = config.steps - first
         trainer.fit(
             _batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False
         )
     return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
+
+
+def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: str | None, *, chief: bool):
+    if not chief:
+        return scores.Scores(None, journal, config)
+    logging.info("Scores every %d steps, by a classifier of %s.", config.score_every, config.dataset)
+    classifier = judges.judge("dataset", config.dataset, config.image_size, data_dir)
+    logging.info("The classifier is right on %.2f %% of the held-out images.", 100 * classifier.record["accuracy"])
+    return scores.Scores(scores.Examiner(classifier, images, conditional=config.conditional), journal, config)
 
 
 def build_trainer(config: ConfigDict, found: data.Description, strategy: tf.distribute.Strategy) -> Trainer:

@@ -104,13 +104,20 @@ class Trainer(keras.Model):
         named = [flat_names(holder, of.variables) for holder, of in holders.items()]
         return {name: variable for group in named for name, variable in group.items()} | {"step": self.step.value}
 
-    def fixed_samples(self) -> tf.Tensor:
-        """[64, H, W, C] in [-1, 1]: always the same latents, and labels in turn where the generator takes them."""
+    def samples(self, seed: int, start: int, stop: int) -> tf.Tensor:
+        """[stop - start, H, W, C] in [-1, 1]: a seed's samples of these numbers, the same alone and among others.
+
+        Labels are in turn where the generator takes them.
+        """
         settings, classes = self.game.settings, self.networks["generator"].num_classes
-        random = Random(settings.seed, tf.constant(0, tf.int64), tf.constant(0, tf.int64))
-        latents = draw_latents(random, SHOWN, settings.latent_size, settings.prior)
-        labels = tf.range(SHOWN) % classes if classes else None
+        random = Random(seed, tf.constant(0, tf.int64), tf.constant(start, tf.int64))
+        latents = draw_latents(random, stop - start, settings.latent_size, settings.prior)
+        labels = tf.range(start, stop) % classes if classes else None
         return self(latents, labels=labels)
+
+    def fixed_samples(self) -> tf.Tensor:
+        """[64, H, W, C] in [-1, 1]: always the same latents."""
+        return self.samples(self.game.settings.seed, 0, SHOWN)
 
     def _counter(self, name: str, value: int) -> keras.Variable:
         return self.add_weight(

@@ -1,0 +1,147 @@
+"""Scores of the samples while a run trains: how near they are to the data, whether they decay, whether they collapse.
+
+The classifier is the data set's own, the latents are always the same and not those of the training.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+from absl import logging
+
+from tfdfm import data
+from tfdfm.images import to_uint8
+from tfdfm.metrics import checks, frechet
+from tfdfm.metrics.classifiers import Classifier
+from tfdfm.metrics.features import BATCH, cached, features
+from tfdfm.metrics.inception import inception_score
+from tfdfm.metrics.similarity import Similarity, class_similarity
+from tfdfm.random import key
+from tfdfm.training import journal
+from tfdfm.training.checkpoints import Checkpoints
+
+SAMPLES = 2048
+PAIRS = 1000  # of images whose similarity is measured, shared out to the classes: AC-GAN's 100 for each of ten
+DISTANCE = "score/frechet_distance"
+_WORSE, _ROWS = 1.25, 3  # fixed latents leave a few percent of noise: a quarter three times in a row is none of it
+_EARLY = 0.1  # of the run: before, samples are still alike
+_NAMED = 5  # classes at most, in a warning
+
+
+class Examiner:
+    """What the data look like to the classifier, and samples held against it.
+
+    Args:
+        images: the training set, labelled.
+        conditional: whether samples are made for labels, in turn; otherwise all are of one class.
+    """
+
+    def __init__(self, classifier: Classifier, images: data.Images, *, conditional: bool):
+        self.names = [f"in class {name}" for name in images.class_names] if conditional else ["of any two"]
+        self._classifier, self._classes = classifier, len(self.names)
+        real = cached(images.pixels, classifier)
+        self._real = frechet.statistics(real.features)
+        labels = images.labels if conditional else np.zeros(len(images.pixels), np.int64)
+        self.similarity = self._similarity(images.pixels, labels, real.keys)
+
+    def examine(self, samples: np.ndarray) -> tuple[dict[str, float], Similarity]:
+        """Scores of uint8 samples [N, H, W, C] by their names in metrics.jsonl; MS-SSIM inside each class."""
+        found = features(samples, self._classifier)
+        similarity = self._similarity(samples, np.arange(len(samples)) % self._classes, found.keys)
+        scores = {
+            DISTANCE: frechet.frechet_distance(self._real, frechet.statistics(found.features)),
+            "score/inception_score": inception_score(found.logits, splits=1, keys=found.keys).value,
+            "score/ms_ssim": float(similarity.values.mean()),
+        }
+        return scores, similarity
+
+    def _similarity(self, images: np.ndarray, labels: np.ndarray, keys: np.ndarray) -> Similarity:
+        """Of all classes of two images or more."""
+        counts = np.bincount(labels)
+        if not (kept := counts[labels] > 1).all():
+            images, labels, keys = images[kept], labels[kept], keys[kept]
+        least = counts[counts > 1].min()
+        pairs = min(max(PAIRS // self._classes, 1), least * (least - 1) // 2)
+        return class_similarity(images, labels, int(pairs), keys=keys)
+
+
+class Scores(keras.callbacks.Callback):
+    """Adds the scores of the samples to the logs of each `score_every`-th and the last step.
+
+    Every worker draws them, as drawing may need all; the one with an `examiner` scores. A word, once each, where the
+    scores decay and where the samples of a class become alike.
+    """
+
+    def __init__(self, examiner: Examiner | None, journal_path: Path, config: Mapping):
+        super().__init__()
+        self._examiner, self._path, self._config = examiner, journal_path, config
+        self._alike: set[int] = set()  # classes, at the last score
+        self._said: set[str] = set()
+
+    def on_train_batch_end(self, batch: int, logs: dict) -> None:
+        step = int(self.model.step.numpy())
+        if journal.due(step, "score_every", self._config):
+            samples = self._samples()
+            if self._examiner:
+                scores, similarity = self._examiner.examine(samples)
+                logs.update(scores)
+                self._watch_decay(step, scores[DISTANCE])
+                self._watch_collapse(step, similarity)
+
+    def on_train_end(self, logs: Mapping | None = None) -> None:
+        if self._examiner and (found := history(self._path, int(self.model.step.numpy()))):
+            step = best(found)
+            logging.info("Best Frechet distance: %.4g, at step %d (--checkpoint=best).", found[step], step)
+
+    def _samples(self) -> np.ndarray:
+        """uint8 [SAMPLES, H, W, C]"""
+        seed = key(self._config["seed"], "score")
+        parts = [self.model.samples(seed, b.start, b.stop) for b in checks.blocks(SAMPLES, BATCH)]
+        return np.concatenate([to_uint8(part) for part in parts])
+
+    def _watch_decay(self, step: int, distance: float) -> None:
+        found = history(self._path, step - 1) | {step: distance}
+        top = best(found)
+        if all(value > _WORSE * found[top] for value in list(found.values())[-_ROWS:]):
+            self._say("Step %d: the Frechet distance decays: %.4g now, %.4g at step %d (the best checkpoint, kept).",
+                      step, distance, found[top], top)  # fmt: skip
+
+    def _watch_collapse(self, step: int, similarity: Similarity) -> None:
+        """AC-GAN, figure 5. Samples are alike where their MS-SSIM is nearer to 1, one image, than to the data's."""
+        real = dict(zip(self._examiner.similarity.classes, self._examiner.similarity.values, strict=True))
+        fake = dict(zip(similarity.classes, similarity.values, strict=True))
+        alike = {label for label, value in fake.items() if value > (1 + real.get(label, 0)) / 2}
+        worst = sorted(alike & self._alike, key=fake.get, reverse=True)
+        self._alike = alike
+        if worst and step > _EARLY * self._config["steps"]:
+            names = [(self._examiner.names[c], fake[c], real.get(c, 0)) for c in worst[:_NAMED]]
+            few = ", ".join("{} {:.2f} (data {:.2f})".format(*each) for each in names)
+            self._say("Step %d: the generator collapses: its samples grow alike, MS-SSIM %s.", step, few)
+
+    def _say(self, text: str, *values) -> None:
+        """Once."""
+        if text not in self._said:
+            logging.warning(text, *values)
+        self._said.add(text)
+
+
+def history(path: Path, step: int) -> dict[int, float]:
+    """{step: Frechet distance} of the lines of metrics.jsonl up to `step`."""
+    return {
+        row["step"]: row[DISTANCE]
+        for row in journal.read(path)
+        if row["step"] <= step and row.get(DISTANCE) is not None
+    }
+
+
+def best(found: Mapping[int, float]) -> int:
+    """The step of the least distance, the first of them."""
+    return min(found, key=found.get)
+
+
+def keep_best(path: Path, checkpoints: Checkpoints, step: int) -> None:
+    """Keeps the checkpoint of `step` as the best one if metrics.jsonl says so."""
+    found = history(path, step) if path.exists() else {}
+    if found and best(found) == step:
+        checkpoints.keep(step)
