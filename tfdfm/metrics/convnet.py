@@ -25,11 +25,11 @@ from tfdfm.metrics.binding import Classifier, Resize, bind
 from tfdfm.metrics.checks import Labelled
 
 VERSION = 1  # of the network and its training: another one is another file in the cache
-SIDE = 32  # pixels that the first convolution leaves of larger images
+SIDE = 16  # pixels that the first convolution leaves of larger images
 BATCH, RATE, DECAY, MOMENTUM = 128, 0.1, 5e-4, 0.9
 EPOCHS = 30  # at most
-SEEN = {1: 300_000, 3: 600_000}  # images in a training, by channels; never less than one epoch
-WIDTH = {1: 16, 3: 24}  # channels of the first convolution
+SEEN = {1: 300_000, 3: 700_000}  # images in a training, by channels; never less than one epoch
+WIDTH = {1: 32, 3: 48}  # channels of the first convolution
 SEED = 0
 
 
@@ -58,11 +58,11 @@ def network(shape: tuple[int, int, int], classes: int) -> keras.Model:
     layers, filters = _Layers(), WIDTH[channels]
     stride = max(1, min(height, width) // SIDE)
     images = keras.Input(shape, dtype="float32")
-    x = layers.conv((images - 127.5) / 64.0, filters, stride)
-    for factor in (2, 4):
-        x = layers.conv(x, factor * filters, 2)
-        x = x + layers.conv(layers.conv(x, factor * filters), factor * filters)
-    x = layers.conv(x, 8 * filters, 2)
+    x = layers.conv((images - 127.5) / 64.0, filters, stride, max(3, 2 * stride))
+    for stage in range(3):
+        if stage:
+            x = layers.conv(x, filters << stage, 2)
+        x = x + layers.conv(layers.conv(x, filters << stage), filters << stage)
     features = keras.ops.mean(x, axis=(1, 2))
     logits = keras.layers.Dense(classes, kernel_initializer=layers.initial(), dtype="float32")(features)
     return keras.Model(images, (features, logits))
@@ -78,9 +78,9 @@ class _Layers:
         self._made += 1
         return keras.initializers.HeNormal(seed=SEED + self._made)
 
-    def conv(self, x, filters: int, stride: int = 1):
+    def conv(self, x, filters: int, stride: int = 1, kernel: int = 3):
         how = {"use_bias": False, "kernel_initializer": self.initial(), "dtype": "float32"}
-        x = keras.layers.Conv2D(filters, max(3, stride), stride, "same", **how)(x)
+        x = keras.layers.Conv2D(filters, kernel, stride, "same", **how)(x)
         return keras.ops.relu(keras.layers.BatchNormalization(momentum=0.9, dtype="float32")(x))
 
 
@@ -142,10 +142,10 @@ def _batches(training: Labelled, batch: int, steps: int) -> Iterator[tuple[tf.Te
 
 
 def _moved(images: np.ndarray, random) -> np.ndarray:
-    """Each image moved by up to an eighth of its size (gray: a sixteenth), reflected at the border, as float32."""
+    """Each image moved by up to a sixteenth of its size, reflected at the border; every other of colours mirrored."""
     height, width, channels = images.shape[1:]
-    most = height // (8 if channels == 3 else 16)
-    padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect" if most else "edge")
+    most = min(height, width) // 16
+    padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), (1, 2))
     top, left = random.integers(0, 2 * most + 1, (2, len(images)))
     moved = windows[np.arange(len(images)), top, left].transpose(0, 2, 3, 1).astype(np.float32)
@@ -178,10 +178,11 @@ def _check(training: Labelled, held_out: Labelled) -> tuple[tuple[int, int, int]
 def _content(*parts: Labelled) -> str:
     """What the training depends on, as a part of a file name."""
     digest = hashlib.sha256(f"{VERSION}".encode())
-    for array in (array for part in parts for array in part):
-        digest.update(repr((array.shape, array.dtype.str)).encode())
-        for block in checks.blocks(len(array)):
-            digest.update(np.ascontiguousarray(array[block]))
+    for images, labels in parts:
+        digest.update(repr(images.shape).encode())
+        for block in checks.blocks(len(images)):
+            digest.update(np.ascontiguousarray(images[block]))
+        digest.update(labels.astype("<i8"))
     return digest.hexdigest()[:24]
 
 
