@@ -90,6 +90,16 @@ def test_file_archive_and_url_give_the_same_classifier(tmp_path, serve):
             np.testing.assert_allclose(given, wanted, rtol=1e-6)
 
 
+def test_progress_is_said(tmp_path, serve, monkeypatch):
+    said = []
+    monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
+    monkeypatch.setattr(fetch.time, "monotonic", iter(range(0, 99, 6)).__next__)
+    monkeypatch.setattr(fetch, "_CHUNK", 1 << 19)
+    fetch.fetch(f"{serve({'/a': bytes(1 << 21)})}/a", tmp_path / "a")
+    assert [text.partition("/a")[2] for text in said] == [".", ": 1.0 of 2.1 MB.", ": 2.1 of 2.1 MB."]
+    assert (tmp_path / "a").read_bytes() == bytes(1 << 21)
+
+
 @pytest.mark.usefixtures("published")
 def test_what_was_fetched_once_is_here_and_checked_again(tmp_path, serve, monkeypatch):
     answers = {"/a.tgz": TGZ}

@@ -1,8 +1,8 @@
 """The classifier `dataset`: a small residual network, trained once on a data set's own labels and kept.
 
 EBGAN (Zhao et al., 2017) and many after it score samples of MNIST by a network that was trained on its labels. This
-one is He et al.'s (2016) in small: four stages of 3 x 3 convolutions with batch norm. The last one's channels, averaged
-over their places, are the features.
+one is He et al.'s (2016) in small: patches of the image and three stages of 3 x 3 convolutions with batch norm. The
+last one's channels, averaged over their places, are the features.
 """
 
 import hashlib
@@ -57,19 +57,19 @@ def network(shape: tuple[int, int, int], classes: int) -> keras.Model:
     height, width, channels = shape
     layers, filters = _Layers(), WIDTH[channels]
     stride = max(1, min(height, width) // SIDE)
-    images = keras.Input(shape, dtype="float32")
+    images = keras.Input(shape)
     x = layers.conv((images - 127.5) / 64.0, filters, stride, max(3, 2 * stride))
     for stage in range(3):
         if stage:
             x = layers.conv(x, filters << stage, 2)
         x = x + layers.conv(layers.conv(x, filters << stage), filters << stage)
     features = keras.ops.mean(x, axis=(1, 2))
-    logits = keras.layers.Dense(classes, kernel_initializer=layers.initial(), dtype="float32")(features)
+    logits = keras.layers.Dense(classes, kernel_initializer=layers.initial())(features)
     return keras.Model(images, (features, logits))
 
 
 class _Layers:
-    """Convolutions in float32, whatever the run's policy, each from initial weights of its own."""
+    """Convolutions, each from initial weights of its own."""
 
     def __init__(self):
         self._made = 0
@@ -79,9 +79,8 @@ class _Layers:
         return keras.initializers.HeNormal(seed=SEED + self._made)
 
     def conv(self, x, filters: int, stride: int = 1, kernel: int = 3):
-        how = {"use_bias": False, "kernel_initializer": self.initial(), "dtype": "float32"}
-        x = keras.layers.Conv2D(filters, kernel, stride, "same", **how)(x)
-        return keras.ops.relu(keras.layers.BatchNormalization(momentum=0.9, dtype="float32")(x))
+        x = keras.layers.Conv2D(filters, kernel, stride, "same", use_bias=False, kernel_initializer=self.initial())(x)
+        return keras.ops.relu(keras.layers.BatchNormalization(momentum=0.9)(x))
 
 
 # ------------------------------------------------------------------------------------------------------------ training
