@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfdfm.training import journal, sampling
+
 ROOT = Path(__file__).parents[2]
 RECIPE = """
 from tfdfm.config import defaults
 
 def get_config():
     config = defaults()
-    config.update(dataset="digits", latent_size=8, batch_size=8, batch_norm="frozen", steps=3, jit="off")
+    config.update(dataset="digits", latent_size=8, batch_size=8, steps=3, jit="off")
+    config.update(batch_norm="frozen", score_every=2)
     config.generator.width = config.discriminator.width = 4
     config.denoiser.update(depth=1, width=16)
     config.optimizer.update(learning_rate=1e-2, epsilon=1e-3)
@@ -25,8 +28,14 @@ def get_config():
 COMMAND = """
 import runpy, sys
 import numpy as np
-from tfdfm.training import run
+from tfdfm.metrics.classifiers import Classifier
+from tfdfm.training import judges, run
 
+def answer(images):
+    pixels = images.reshape(len(images), -1).astype("float32")
+    return pixels[:, 100:104], pixels[:, 120:130]
+
+judges.judge = lambda *_: Classifier("dataset", {"accuracy": 0.5}, 10, answer)
 build, made = run.build_trainer, []
 run.build_trainer = lambda *arguments: made.append(build(*arguments)) or made[0]
 out = sys.argv.pop()
@@ -74,4 +83,10 @@ def test_two_workers_agree_with_each_other_and_with_one_process(tmp_path):
     for name, value in one.items():
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
         np.testing.assert_allclose(first[name], value, rtol=0, atol=3e-5 * np.abs(value).max() + 1e-9, err_msg=name)
-    assert (tmp_path / "worker0" / "metrics.jsonl").exists() and not (tmp_path / "worker1").exists()
+    lines = [journal.read(tmp_path / name / "metrics.jsonl") for name in ("one", "worker0")]
+    for line, other in zip(*lines, strict=True):
+        scores = {key: value for key, value in line.items() if key.startswith("score/")}
+        assert bool(scores) == (line["step"] > 1)
+        assert {key: other[key] for key in scores} == pytest.approx(scores, rel=1e-3)
+    assert sampling.load(tmp_path / "worker0", "best").step in (2, 3)
+    assert not (tmp_path / "worker1").exists()
