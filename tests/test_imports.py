@@ -14,7 +14,7 @@ ALLOWED = {  # room: what it may import beside itself
     "networks": GROUND,
     "objectives": GROUND,
     "metrics": GROUND,
-    "config": {"errors", "objectives"},
+    "config": {"errors", "networks", "objectives"},
     "training": GROUND | {"config", "data", "metrics", "networks", "objectives"},
 }
 ALLOWED["serving"] = GROUND | {"config", "data", "networks", "training"}

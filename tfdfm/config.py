@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from tfdfm import objectives
+from tfdfm import networks, objectives
 from tfdfm.errors import UsageError, nearest
 
 PACKAGE = Path(__file__).resolve().parent
@@ -29,6 +29,7 @@ POSITIVE = (
     "sample_every",
     "checkpoint_every",
 )
+NOT_NEGATIVE = ("seed", "score_every", "optimizer.halve_every")
 
 
 def defaults() -> ConfigDict:
@@ -42,11 +43,11 @@ def defaults() -> ConfigDict:
             terms=("nonsaturating", "dfm"),  # modules of tfdfm.objectives
             latent_size=128,
             prior="uniform",  # in [-1, 1], or "normal"
-            generator=dict(network="Radford", width=64),  # classes of tfdfm.networks.generators, ...
+            generator=dict(network="Radford", width=64),  # classes of tfdfm.networks with their keyword arguments
             discriminator=dict(network="Radford", width=32),
             denoiser=dict(network="FullyConnected", depth=10, width=2048),
             batch_norm="local",  # statistics of each replica's batch, "synchronised": the global one's, "frozen"
-            optimizer=dict(learning_rate=1e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8),  # Adam, for each player
+            optimizer=dict(learning_rate=1e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8, halve_every=0),  # Adam's
             batch_size=64,  # over all replicas
             steps=100_000,
             seed=0,
@@ -146,7 +147,7 @@ def check(config: ConfigDict) -> ConfigDict:
             raise UsageError(nearest(key, config[key], allowed) + f" Set --config.{key}.")
     flat = _flat(config)
     sizes = [key for key, value in flat.items() if key.split(".")[0] in NETWORKS and type(value) is int]
-    for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), "seed": 0, "score_every": 0}.items():
+    for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), **dict.fromkeys(NOT_NEGATIVE, 0)}.items():
         if flat[key] < least:
             raise UsageError(f"Expected {key} to be at least {least}, given {flat[key]}. Set --config.{key}.")
     if not config.optimizer.learning_rate > 0:
@@ -161,7 +162,18 @@ def check(config: ConfigDict) -> ConfigDict:
             )
     _check_terms(config)
     used = {key: value for key, value in config.items() if key not in objectives.names() or key in config.terms}
-    return ConfigDict(used)
+    return ConfigDict(used | {player: _network(player, config[player]) for player in NETWORKS})
+
+
+def _network(player: str, given: ConfigDict) -> dict:
+    """A network's keys, those that were left out at their defaults."""
+    known = {"network": given.network, **networks.parameters(player, given.network)}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise UsageError(
+            f"{player}.network={given.network} has no {', '.join(unknown)}; its keys are {', '.join(sorted(known))}. "
+            f"Set --config.{player}.network to one that has."
+        )
+    return known | given.to_dict()
 
 
 def _check_terms(config: ConfigDict):
@@ -186,10 +198,21 @@ def read(path: Path) -> ConfigDict:
         stored = {key: tuple(v) if isinstance(v, list) else v for key, v in stored.items() if key != "data"}
     except (OSError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is damaged ({error}): expected the JSON that a run writes. Restore it.") from None
-    base, found = defaults(), ConfigDict(stored)
+    found = ConfigDict(stored)
+    base = _base(found)
     if wrong := _wrong(_flat(base), _flat(found)):
         raise UsageError(f"{path} is damaged or of another version: missing, unknown or of another type: {wrong}.")
     base.update(found)
+    return base
+
+
+def _base(found: ConfigDict) -> ConfigDict:
+    """The defaults, those of networks for the networks that `found` names."""
+    base = defaults()
+    for player in NETWORKS:
+        name = found[player].get("network") if isinstance(found.get(player), ConfigDict) else None
+        if isinstance(name, str) and name in networks.classes(player):
+            base[player] = ConfigDict({"network": name, **networks.parameters(player, name)})
     return base
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfdfm import networks
 from tfdfm.errors import UsageError
-from tfdfm.networks import denoisers, discriminators, generators
+from tfdfm.networks import discriminators, generators
 from tfdfm.networks.shapes import SIZES
 
 
@@ -122,8 +122,8 @@ def test_a_size_that_no_network_fits_is_an_error_that_lists_those_that_do(size):
 
 
 def test_an_unknown_network_is_an_error_with_the_nearest_name():
-    assert networks.find(generators, "Radford") is generators.Radford
+    assert networks.find("generator", "Radford") is generators.Radford
     with pytest.raises(UsageError, match=r"Unknown generator 'Radfrd'.*'Radford'.*--config.generator.network"):
-        networks.find(generators, "Radfrd")
+        networks.find("generator", "Radfrd")
     with pytest.raises(UsageError, match="Convolutional, FullyConnected"):
-        networks.find(denoisers, "Network")
+        networks.find("denoiser", "Network")

@@ -18,3 +18,15 @@ def test_fused_adam_is_keras_adam():
         ended.append([variable.numpy() for variable in [*weights, *adam.variables]])
     for ours, expected in zip(*ended, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_learning_rate_is_halved_after_so_many_steps():
+    """Of gradients that never change sign or size Adam's step is the learning rate."""
+    weight = keras.Variable(tf.zeros([1]))
+    adam = FusedAdam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1e-8, halve_every=2)
+    adam.build([weight])
+    seen = []
+    for _ in range(5):
+        adam.apply([tf.ones([1])], [weight])
+        seen.append(-float(weight.numpy()[0]))
+    np.testing.assert_allclose(np.diff([0.0, *seen]), [1, 1, 0.5, 0.5, 0.25], rtol=1e-5)

@@ -1,20 +1,37 @@
-"""Networks, found by class name in the module of their kind."""
+"""Networks, found by class name in the modules of their kind."""
 
 import inspect
-import types
 
 from tfdfm.errors import UsageError, nearest
+from tfdfm.networks import autoencoders, denoisers, discriminators, generators
 from tfdfm.networks.layers import Network
 
+MODULES = {"generator": (generators,), "discriminator": (discriminators, autoencoders), "denoiser": (denoisers,)}
 
-def find(module: types.ModuleType, name: str) -> type[Network]:
-    """The network of that name in `generators`, `discriminators`, `denoisers`.
+
+def classes(kind: str) -> dict[str, type[Network]]:
+    """{name: network} of a kind: "generator", "discriminator" or "denoiser"."""
+    return {
+        name: found
+        for module in MODULES[kind]
+        for name, found in vars(module).items()
+        if inspect.isclass(found) and found.__module__ == module.__name__
+    }
+
+
+def find(kind: str, name: str) -> type[Network]:
+    """The network of that kind and name.
 
     Raises:
         UsageError: no such network; lists those that exist.
     """
-    kind = module.__name__.split(".")[-1].removesuffix("s")
-    known = {n: c for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__}
+    known = classes(kind)
     if name not in known:
         raise UsageError(nearest(kind, name, known) + f" Set --config.{kind}.network.")
     return known[name]
+
+
+def parameters(kind: str, name: str) -> dict:
+    """{name: default} of a network's own keys in a recipe."""
+    signature = inspect.signature(find(kind, name).__init__).parameters.values()
+    return {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfdfm import random
+from tfdfm.errors import UsageError
 
 
 class BatchStatistics:
@@ -100,6 +101,9 @@ class Network(keras.Model):
         self._places += 1
         return random.key(self._seed, f"weights/{self._places}") % 2**31
 
+    def initializer(self) -> keras.initializers.Initializer:
+        return keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed())
+
     def dense(self, units: int, **kwargs) -> keras.layers.Layer:
         return keras.layers.Dense(units, **self._linear(kwargs))
 
@@ -113,8 +117,31 @@ class Network(keras.Model):
         return BatchNorm(self.next_seed(), dtype=self.dtype_policy)
 
     def _linear(self, kwargs) -> dict:
-        weights = keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed())
-        return {"use_bias": False, "kernel_initializer": weights, "dtype": self.dtype_policy, **kwargs}
+        return {"use_bias": False, "kernel_initializer": self.initializer(), "dtype": self.dtype_policy, **kwargs}
+
+
+class Unlabelled(Network):
+    """A network that takes no labels.
+
+    Raises:
+        UsageError: it is to take them.
+    """
+
+    def __init__(self, num_classes: int, seed: int, **kwargs):
+        if num_classes:
+            raise UsageError(f"The network {type(self).__name__} takes no labels. Set --config.conditional=False.")
+        super().__init__(seed, **kwargs)
+        self.num_classes = 0
+
+
+class Elu(Unlabelled):
+    """What BEGAN's networks are made of: 3x3 convolutions and ELU without batch norm; Glorot's initial weights."""
+
+    def initializer(self) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=self.next_seed())
+
+    def elu_conv(self, filters: int, strides: int = 1) -> keras.layers.Layer:
+        return self.conv(filters, 3, strides, use_bias=True, activation="elu")
 
 
 def with_labels(x: tf.Tensor, one_hot: tf.Tensor | None) -> tf.Tensor:

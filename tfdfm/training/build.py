@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from tfdfm import networks, objectives
 from tfdfm.errors import UsageError
-from tfdfm.networks import Network, denoisers, discriminators, generators
+from tfdfm.networks import Network
 from tfdfm.networks.critique import Critique
 from tfdfm.random import key
 from tfdfm.training import distribution
@@ -17,7 +17,7 @@ from tfdfm.training.trainer import Trainer
 
 def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
     """The recipe's generator, built. `num_classes` is 0 for an unconditional one."""
-    made = _network(generators, config, "generator", config.image_size, channels, num_classes)
+    made = _network(config, "generator", config.image_size, channels, num_classes)
     labels = tf.zeros([1], tf.int32) if num_classes else None
     made(tf.zeros([1, config.latent_size]), labels=labels)
     return made
@@ -25,7 +25,7 @@ def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
 
 def discriminator(config: ConfigDict, channels: int, num_classes: int) -> tuple[Network, Critique]:
     """The recipe's discriminator, built, and what it says of an image of zeros."""
-    made = _network(discriminators, config, "discriminator", config.image_size, num_classes)
+    made = _network(config, "discriminator", config.image_size, num_classes)
     labels = tf.zeros([1], tf.int32) if num_classes else None
     return made, made(tf.zeros([1, config.image_size, config.image_size, channels]), labels=labels)
 
@@ -50,10 +50,10 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     return made
 
 
-def _network(module, config: ConfigDict, player: str, *args) -> Network:
+def _network(config: ConfigDict, player: str, *args) -> Network:
     parameters = config[player].to_dict()
-    kind = networks.find(module, parameters.pop("network"))
-    dtype = distribution.precision(config.precision, convolutional=kind is not denoisers.FullyConnected)
+    kind = networks.find(player, parameters.pop("network"))
+    dtype = distribution.precision(config.precision, convolutional="FullyConnected" not in kind.__name__)
     return kind(*args, **parameters, seed=key(config.seed, player), dtype=dtype, name=player)
 
 
@@ -61,7 +61,7 @@ def _denoiser(config: ConfigDict, discriminator: Network) -> Network:
     features = discriminator.num_features
     if config.denoiser.network == "FullyConnected" and config.denoiser.width < features:
         logging.warning("The denoiser's layers (%d) are narrower than Phi (%d).", config.denoiser.width, features)
-    made = _network(denoisers, config, "denoiser", discriminator.feature_shape)
+    made = _network(config, "denoiser", discriminator.feature_shape)
     made(tf.zeros([1, features]))
     return made
 
