@@ -23,7 +23,7 @@ class FullyConnectedAutoencoder(Unlabelled):
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, num_classes: int = 0, *, depth: int = 2, width: int = 1024, seed, **kwargs):
+    def __init__(self, image_size: int, num_classes: int = 0, *, depth=2, width=1024, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         if depth < 2:
             raise UsageError(f"Expected discriminator.depth to be at least 2 in an autoencoder, given {depth}.")

@@ -64,7 +64,7 @@ class FullyConnected(Unlabelled):
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, channels: int, num_classes=0, *, depth: int = 5, width: int = 800, seed, **kwargs):
+    def __init__(self, image_size: int, channels: int, num_classes=0, *, depth=5, width=800, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         self.image_shape = (image_size, image_size, channels)
         self.hidden = [self.dense(width) for _ in range(depth - 1)]

@@ -1,0 +1,17 @@
+"""mnist_ebgan with denoising feature matching on the encoder's output.
+
+Source: Warde-Farley & Bengio, ICLR 2017, section 6, propose such combinations; none was published. Phi are the 1,024
+outputs of the encoder after the ReLU; the denoiser is as wide.
+Expected: no published score.
+Run: python -m tfdfm.train --config=mnist_ebgan_dfm
+"""
+
+from tfdfm.config import recipe
+
+
+def get_config():
+    config = recipe("mnist_ebgan")
+    config.terms = ("ebgan", "dfm")
+    config.denoiser.depth = 2
+    config.denoiser.width = 1024
+    return config

@@ -1,0 +1,40 @@
+"""Boundary equilibrium GAN (Berthelot, Schumm & Metz, 2017; thesis section 2.4)."""
+
+import tensorflow as tf
+
+from tfdfm.objectives.base import Objective, Play
+
+
+class BoundaryEquilibrium(Objective):
+    """D autoencodes data well and samples badly, in a balance gamma = E L(G(z)) / E L(x) that k_t keeps (eq. 12).
+
+    L is the discriminator's score, the mean absolute error of the reconstruction. The thesis's eq. 11 squares it; the
+    paper does not. z_D and z_G of eq. 13 are the same latents here: all players move at once.
+
+    Args:
+        gamma: the diversity of samples, in [0, 1]: a low one makes them better and more alike.
+        lambda_k: the learning rate of k, which starts at 0 and stays in [0, 1].
+    """
+
+    game = True
+    needs = ("reconstruction",)
+
+    def __init__(self, gamma: float = 0.5, lambda_k: float = 0.001):
+        super().__init__()
+        self.gamma, self.lambda_k = gamma, lambda_k
+        self.k = tf.Variable(0.0, trainable=False, name="k", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+
+    def discriminator_loss(self, play: Play):
+        return {"data": play.real.score, "samples": -self.k * play.fake.score}  # L(x) - k_t L(G(z_D))     (eq. 13)
+
+    def generator_loss(self, play: Play):
+        return {"began": play.fake.score}  # L(G(z_G))                                                     (eq. 13)
+
+    def diagnostics(self, play: Play, losses):
+        data, samples = tf.reduce_mean(play.real.score), tf.reduce_mean(play.fake.score)
+        convergence = data + tf.abs(self.gamma * data - samples)  # M = L(x) + |gamma L(x) - L(G(z))|      (eq. 14)
+        return {"discriminator/k": self.k.read_value(), "discriminator/convergence": convergence}
+
+    def after_step(self, networks, logs):
+        balance = self.gamma * logs["discriminator/data"] - logs["generator/began"]
+        self.k.assign(tf.clip_by_value(self.k + self.lambda_k * balance, 0.0, 1.0))  # k_{t+1}             (eq. 13)
