@@ -6,6 +6,7 @@ fewer of the samples are digits (83 and 80 % instead of 85 %). Phi has 4 x 4 x 6
 wide.
 Expected: a convolutional classifier is sure that four of five samples are digits (tests/test_digits.py).
 Run: python -m tfdfm.train
+Scored every 500 steps by a classifier that first learns the labels, once, for half a minute.
 Try: --config.dfm.weight=0.03
 """
 

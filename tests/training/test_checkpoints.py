@@ -51,6 +51,21 @@ def test_nothing_there_is_none_and_the_newest_are_kept(tmp_path):
     assert saver.restore() == 15 and int(variables["step"].numpy()) == 15
 
 
+def test_the_best_is_a_copy_of_its_own_and_the_only_one(tmp_path):
+    variables = state(1)
+    saver = Checkpoints(tmp_path, variables)
+    for step in (1, 2, 2, 3, 4):
+        variables["step"].assign(step)
+        saver.save(step)
+        if step < 4:
+            saver.keep(step)
+    (tmp_path / "0000004").rename(tmp_path / "0000004.old")  # a writer was killed
+    assert Checkpoints(tmp_path / "best", variables).restore() == 3 and saver.steps() == ["3", "4"]
+    assert [path.name for path in (tmp_path / "best").iterdir()] == ["0000003"]
+    saver.keep(4)
+    assert Checkpoints(tmp_path / "best", variables).restore() == int(variables["step"].numpy()) == 4
+
+
 def test_only_the_chief_writes(tmp_path):
     Checkpoints(tmp_path / "a", state(1), chief=False).save(1)
     assert not (tmp_path / "a").exists()

@@ -59,10 +59,10 @@ class Checkpoints:
 
     def keep(self, step: int) -> None:
         """Copies the checkpoint of that step to `best/`, in place of the one there."""
+        source = next(path for path in self._found() if _step(path) == step and path not in self._damaged)
         best = Checkpoints(self.directory / "best", self._variables, keep=1)
-        name = f"{step:07d}"
-        with best._placing(best.directory / name) as temporary:
-            shutil.copytree(self.directory / name, temporary, dirs_exist_ok=True)
+        with best._placing(best.directory / f"{step:07d}") as temporary:
+            shutil.copytree(source, temporary, dirs_exist_ok=True)
 
     def restore(self, *, part: bool = False, step: int | None = None) -> int | None:
         """Sets all variables to the newest good checkpoint; its step, or None where there is none at all.

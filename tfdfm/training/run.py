@@ -86,7 +86,8 @@ def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: st
         return scores.Scores(None, journal, config)
     logging.info("Scores every %d steps, by a classifier of %s.", config.score_every, config.dataset)
     classifier = judges.judge("dataset", config.dataset, config.image_size, data_dir)
-    logging.info("The classifier is right on %.2f %% of the held-out images.", 100 * classifier.record["accuracy"])
+    accuracy, count = classifier.record["accuracy"], len(images.pixels)
+    logging.info("The classifier is right on %.2f %% of held-out images. It looks at %d now.", 100 * accuracy, count)
     return scores.Scores(scores.Examiner(classifier, images, conditional=config.conditional), journal, config)
 
 
