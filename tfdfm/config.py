@@ -22,6 +22,7 @@ CHOICES = {
 NETWORKS = ("generator", "discriminator", "denoiser")
 POSITIVE = (
     "latent_size",
+    "n_critic",
     "batch_size",
     "steps",
     "steps_per_execution",
@@ -48,6 +49,7 @@ def defaults() -> ConfigDict:
             denoiser=dict(network="FullyConnected", depth=10, width=2048),
             batch_norm="local",  # statistics of each replica's batch, "synchronised": the global one's, "frozen"
             optimizer=dict(learning_rate=1e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8, halve_every=0),  # Adam's
+            n_critic=1,  # moves of D in a step, each on its own batch, before or with G's
             batch_size=64,  # over all replicas
             steps=100_000,
             seed=0,
@@ -176,6 +178,17 @@ def _network(player: str, given: ConfigDict) -> dict:
     return known | given.to_dict()
 
 
+def _network(player: str, given: ConfigDict) -> dict:
+    """A network's keys, those that were left out at their defaults."""
+    known = {"network": given.network, **networks.parameters(player, given.network)}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise UsageError(
+            f"{player}.network={given.network} has no {', '.join(unknown)}; its keys are {', '.join(sorted(known))}. "
+            f"Set --config.{player}.network to one that has."
+        )
+    return known | given.to_dict()
+
+
 def _check_terms(config: ConfigDict):
     games = [term for term in config.terms if objectives.find(term).game]
     if len(games) != 1:
@@ -203,6 +216,16 @@ def read(path: Path) -> ConfigDict:
     if wrong := _wrong(_flat(base), _flat(found)):
         raise UsageError(f"{path} is damaged or of another version: missing, unknown or of another type: {wrong}.")
     base.update(found)
+    return base
+
+
+def _base(found: ConfigDict) -> ConfigDict:
+    """The defaults, those of networks for the networks that `found` names."""
+    base = defaults()
+    for player in NETWORKS:
+        name = found[player].get("network") if isinstance(found.get(player), ConfigDict) else None
+        if isinstance(name, str) and name in networks.classes(player):
+            base[player] = ConfigDict({"network": name, **networks.parameters(player, name)})
     return base
 
 

@@ -47,11 +47,13 @@ def batches(
     seed: int,
     replicas: int = 1,
     local_replicas: range = range(1),
+    moves: int = 1,
 ) -> tf.data.Dataset:
     """For each step in [first_step, last_step) and each of `local_replicas`, that replica's share of the global batch.
 
     Elements are {"images": uint8 [b, H, W, C], "labels": int32 [b]} with b = batch_size / replicas; no "labels" when
-    the set has none. `batch_size` is global. Raises UsageError for a batch that is too large or does not divide.
+    the set has none. `batch_size` is global. A step of several moves takes as many batches in turn: b is as many
+    times as large. Raises UsageError for a batch that is too large or does not divide.
     """
     check_batch_size(images, batch_size, replicas)
     share, local = batch_size // replicas, len(local_replicas)
@@ -62,11 +64,12 @@ def batches(
         step = number // local
         replica = local_replicas.start + number % local * local_replicas.step
         positions = replica * share + tf.range(share, dtype=tf.int64)
-        rows = indices(len(pixels), batch_size, seed, step, positions)  # [b]
+        turns = [indices(len(pixels), batch_size, seed, step * moves + turn, positions) for turn in range(moves)]
+        rows = tf.concat(turns, 0)  # [b]
         types = [array.dtype for array in arrays.values()]
         taken = tf.numpy_function(lambda index: [array[index] for array in arrays.values()], [rows], types, False)
         return {
-            key: tf.ensure_shape(value, [share, *array.shape[1:]])
+            key: tf.ensure_shape(value, [moves * share, *array.shape[1:]])
             for (key, array), value in zip(arrays.items(), taken, strict=True)
         }
 

@@ -47,7 +47,7 @@ def _group(run_dir: Path, step: int) -> tuple[str, str, str]:
     """(name, images seen, all settings but seed and steps): equal for the seeds of one recipe."""
     try:
         config = json.loads((run_dir / "config.json").read_text())
-        seed, seen = config.pop("seed"), step * config["batch_size"]
+        seed, seen = config.pop("seed"), step * config["batch_size"] * config["n_critic"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(
             f"Expected runs of tfdfm.train in --compare, given {run_dir}, which has no good config.json."

@@ -42,7 +42,7 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     _check_needs(terms, critique)
     if any("denoiser" in objective.players for objective in terms.values()):
         nets["denoiser"] = _denoiser(config, nets["discriminator"])
-    players = [Player(name, (name,), FusedAdam(**config.optimizer)) for name in nets]
+    players = [Player(name, (name,), FusedAdam(**config.optimizer), name == "discriminator") for name in nets]
     settings = Settings(**{name: config[name] for name in Settings._fields})
     average = generator(config, channels, num_classes) if config.ema_decay else None
     made = Trainer(Game(nets, terms, players, settings), average=average, jit=jit)

@@ -41,7 +41,7 @@ def callbacks(
     """What `fit` needs, in the order that makes a checkpoint the last thing written for its step.
 
     Args:
-      config: holds batch_size (global), steps, log_every, sample_every, checkpoint_every, score_every.
+      config: holds batch_size (global), n_critic, steps, log_every, sample_every, checkpoint_every, score_every.
       checkpoints: of all variables of the trainer, restored.
       signals: entered by the caller, who asks it afterwards what was received.
       chief: whether this process writes.
@@ -88,7 +88,7 @@ class Metrics(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         step, now = _step(self.model), time.monotonic()
         if self._first or due(step, "log_every", self._config) or due(step, "score_every", self._config):
-            size = self._config["batch_size"]
+            size = _images_a_step(self._config)
             rate = (step - self._since[1]) * size / (now - self._since[0]) if self._since else None
             values = {name: _number(value) for name, value in logs.items() if name not in _FLAGS}
             values |= {"images_seen": step * size, "images_per_second": rate}
@@ -177,7 +177,7 @@ class Progress(keras.callbacks.Callback):
         seconds = (now - start) / (step - first)
         left = time.strftime("%H:%M:%S", time.gmtime(seconds * (steps - step) % 86400))
         days = int(seconds * (steps - step) // 86400)
-        return f"{text}  {self._config['batch_size'] / seconds:.0f} images/s  {f'{days}d ' * (days > 0)}{left} left"
+        return f"{text}  {_images_a_step(self._config) / seconds:.0f} images/s  {f'{days}d ' * (days > 0)}{left} left"
 
 
 def _losses(names: list[str], logs: Mapping) -> str:
@@ -194,6 +194,10 @@ def _show(line: str, terminal: bool, last: bool) -> None:
         line = "\r" + line[: shutil.get_terminal_size().columns - 1] + "\x1b[K"
     with contextlib.suppress(OSError):  # a run outlives its terminal
         print(line, end="" if terminal and not last else "\n", flush=True)
+
+
+def _images_a_step(config: Mapping) -> int:
+    return config["batch_size"] * config["n_critic"]
 
 
 def _diverged(what: str, step: int, checkpoints: Checkpoints) -> Failure:

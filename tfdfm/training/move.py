@@ -14,6 +14,7 @@ class Player(NamedTuple):
     name: str
     owns: tuple[str, ...]  # networks
     optimizer: keras.optimizers.Optimizer
+    every_turn: bool = False  # whether it moves n_critic times a step
 
 
 class Settings(NamedTuple):
@@ -23,6 +24,7 @@ class Settings(NamedTuple):
     latent_size: int
     prior: str  # "uniform" in [-1, 1) or "normal"
     seed: int
+    n_critic: int = 1  # moves of D in a step, each on a batch of its own; the others share in the last one
     flip: bool = False
     batch_norm: str = (
         "local"  # statistics of each replica's batch, "synchronised": of the global one, "frozen": population's
@@ -47,28 +49,43 @@ class Game:
 
     def __init__(self, networks: dict, objectives: dict[str, Objective], players: list[Player], settings: Settings):
         self.networks, self.objectives, self.players, self.settings = networks, objectives, players, settings
-        self.populations: list[keras.Variable] = []  # of the statistics, in the order of the last trace
+        self.populations: dict[bool, list[keras.Variable]] = {}  # of the statistics of a last move and of others
         self.loss_names: list[str] = []  # among the scalars of the last trace
 
     def weights(self, player: Player) -> list[keras.Variable]:
         return [w for name in player.owns for w in self.networks[name].trainable_variables]
 
-    def move(self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor) -> Move:
-        """Args: batch of this replica, int64 finished steps, int64 place of its first example in the global batch."""
+    def movers(self, last: bool) -> list[Player]:
+        return [player for player in self.players if last or player.every_turn]
+
+    def move(
+        self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor, turn: int | tf.Tensor = 0, last=True
+    ) -> Move:
+        """One of the `n_critic` moves of a step.
+
+        Args:
+            batch: of this replica.
+            step: int64, finished steps.
+            position: int64, place of the batch's first example in the global batch.
+            turn: the moves of this step before it.
+            last: whether all players move, and not the critic alone.
+        """
+        players = self.movers(last)
         with tf.GradientTape(persistent=True) as tape:
-            play = self._play(batch, step, position)
-            losses = {player.name: self._losses(player, play) for player in self.players}
+            play = self._play(batch, step, position, turn)
+            losses = {player.name: self._losses(player, play) for player in players}
             shares = {name: {term: self._share(value) for term, value in of.items()} for name, of in losses.items()}
             totals = {name: tf.add_n(list(of.values())) for name, of in shares.items()}
-        gradients = {p.name: tape.gradient(totals[p.name], _values(self.weights(p))) for p in self.players}
+        gradients = {p.name: tape.gradient(totals[p.name], _values(self.weights(p))) for p in players}
         scalars = {f"{name}/{term}": value for name, of in shares.items() for term, value in of.items()}
-        self.loss_names = list(scalars)
-        scalars |= self._diagnostics(play, losses) | self._gradient_norms(tape, shares["generator"], step)
+        if last:
+            self.loss_names = list(scalars)
+            scalars |= self._diagnostics(play, losses) | self._gradient_norms(tape, shares["generator"], step)
         recorded = play.kept.recorded if play.kept else []
-        self.populations = [variable for variable, _ in recorded]
+        self.populations[last] = [variable for variable, _ in recorded]
         return Move(gradients, scalars, [value for _, value in recorded])
 
-    def _play(self, batch, step, position) -> Play:
+    def _play(self, batch, step, position, turn) -> Play:
         s = self.settings
         synchronised = s.batch_norm == "synchronised"
         kept, dropped = (None, None) if s.batch_norm == "frozen" else (BatchStatistics(synchronised) for _ in range(2))
@@ -76,7 +93,7 @@ class Game:
             self.networks,
             batch["images"],
             batch.get("labels"),
-            random=Random(s.seed, step, position),
+            random=Random(s.seed, step * s.n_critic + tf.cast(turn, tf.int64), position),
             latent=(s.latent_size, s.prior),
             step=step,
             flip=s.flip,

@@ -105,6 +105,7 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
     trainer = build_trainer(config, found, strategy)
     size, share = config.image_size, config.batch_size // strategy.num_replicas_in_sync
+    share *= config.n_critic
     batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
     batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
 
@@ -130,6 +131,7 @@ def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.St
             seed=config.seed,
             replicas=context.num_replicas_in_sync,
             local_replicas=range(start, start + local),
+            moves=config.n_critic,
         )
 
     return strategy.distribute_datasets_from_function(of_worker)

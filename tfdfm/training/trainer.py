@@ -19,7 +19,7 @@ class Trainer(keras.Model):
     "We calculate updates with respect to all losses with the parameters of all three networks fixed, and update all
     parameters simultaneously": one forward pass of each network for each source under one tape, one gradient for each
     player with respect to its own weights, then all updates. Random numbers, batches and their order are functions of
-    (seed, step) alone.
+    (seed, step) alone. With n_critic > 1 the critic moves alone before that, each time on fresh data and latents.
 
     Args:
         game: networks, objectives, players and settings.
@@ -51,34 +51,43 @@ class Trainer(keras.Model):
         return self.game.loss_names
 
     def train_step(self, batch):
-        """One joint update from {"images": uint8 [b, H, W, C] (, "labels": int32 [b])}, b the replica's share.
+        """One joint update, and the critic's moves before it.
+
+        Args:
+            batch: {"images": uint8 [n_critic b, H, W, C] (, "labels": int32 [n_critic b])}, b the replica's share.
 
         Returns:
-            {name: float32 [1]}: losses and diagnostics of the global batch, the same on every replica.
+            {name: float32 [1]}: losses and diagnostics of the joint update's global batch, the same on every replica.
         """
-        step = tf.identity(self.step.value)
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        turns = self.game.settings.n_critic
         share = self.game.settings.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
         # Several steps a call over replicas lose the static batch size.
-        batch = {name: tf.ensure_shape(value, [share, *value.shape[1:]]) for name, value in batch.items()}
-        position = tf.cast(replica, tf.int64) * share
-        move = self._move(batch, step, position)
-        with tf.control_dependencies(tf.nest.flatten(move)):  # everything is computed before anything is updated
-            logs = _sum_over_replicas(move.scalars)
-        with tf.control_dependencies(list(logs.values())):
-            self._update(move)
+        batch = {name: tf.ensure_shape(value, [turns * share, *value.shape[1:]]) for name, value in batch.items()}
+        for turn in range(turns):
+            part = {name: value[turn * share : (turn + 1) * share] for name, value in batch.items()}
+            logs = self._turn(part, turn, share, last=turn == turns - 1)
         self._watch(logs)
-        for objective in self.game.objectives.values():
-            objective.after_step(self.networks, logs)
         self.step.assign_add(1)
         return {name: value[None] for name, value in logs.items()} | self._verdict()
 
-    def _update(self, move):
-        for player in self.game.players:
+    def _turn(self, batch, turn: int, share: int, *, last: bool) -> dict[str, tf.Tensor]:
+        step = tf.identity(self.step.value)
+        position = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64) * share
+        move = self._move(batch, step, position, tf.constant(turn), last)
+        with tf.control_dependencies(tf.nest.flatten(move)):  # everything is computed before anything is updated
+            logs = _sum_over_replicas(move.scalars)
+        with tf.control_dependencies(list(logs.values())):
+            self._update(move, last)
+        for objective in self.game.objectives.values():
+            objective.after_step(self.networks, logs)
+        return logs
+
+    def _update(self, move, last: bool):
+        for player in self.game.movers(last):
             player.optimizer.apply(move.gradients[player.name], self.game.weights(player))
-        for variable, value in zip(self.game.populations, move.statistics, strict=True):
+        for variable, value in zip(self.game.populations[last], move.statistics, strict=True):
             variable.assign(variable.value + (value - variable.value) * (1.0 - BatchNorm.momentum))
-        if self.average:
+        if self.average and last:
             decay = self.game.settings.ema_decay
             for average, now in zip(self.average.variables, self.networks["generator"].variables, strict=True):
                 average.assign(average.value * decay + now.value * (1.0 - decay))
