@@ -67,6 +67,24 @@ def test_terms_that_do_not_exist_are_refused(text):
         recipes.check(recipes.override(recipes.defaults(), {"terms": text}))
 
 
+def test_a_networks_keys_are_its_own():
+    other = recipes.check(recipes.override(recipes.defaults(), {"generator.network": "FullyConnected"}))
+    assert other.generator.to_dict() == {"network": "FullyConnected", "depth": 5, "width": 64}
+    config = recipes.override(recipes.recipe("mnist_ebgan"), {"discriminator.depth": "3"})
+    assert recipes.check(config).discriminator.depth == 3
+    with pytest.raises(UsageError, match="Unknown key 'generator.depth'"):
+        recipes.override(recipes.defaults(), {"generator.depth": "3"})
+    config.discriminator.network = "Radford"
+    with pytest.raises(UsageError, match="discriminator.network=Radford has no depth; its keys are network, width"):
+        recipes.check(config)
+
+
+@pytest.mark.parametrize("key", ["seed", "optimizer.halve_every"])
+def test_numbers_below_zero_are_refused(key):
+    with pytest.raises(UsageError, match=f"{key} to be at least 0, given -1"):
+        recipes.check(recipes.override(recipes.defaults(), {key: "-1"}))
+
+
 @pytest.fixture
 def stored(tmp_path):
     """A run's config.json: its path and its contents."""
@@ -76,9 +94,11 @@ def stored(tmp_path):
     return path, contents
 
 
-def test_what_a_run_stores_comes_back_the_same(stored):
-    path, _ = stored
-    assert recipes.differences(recipes.check(recipes.recipe("digits")), recipes.check(recipes.read(path))) == []
+@pytest.mark.parametrize("name", ["digits", "mnist_ebgan", "cifar10_began"])
+def test_what_a_run_stores_comes_back_the_same(tmp_path, name):
+    config, path = recipes.check(recipes.recipe(name)), tmp_path / "config.json"
+    path.write_text(json.dumps(config.to_dict() | {"data": {"count": 1}}))
+    assert recipes.differences(config, recipes.check(recipes.read(path))) == []
 
 
 def test_every_truncation_of_config_json_is_found(stored):

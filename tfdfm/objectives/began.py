@@ -36,5 +36,7 @@ class BoundaryEquilibrium(Objective):
         return {"discriminator/k": self.k.read_value(), "discriminator/convergence": convergence}
 
     def after_step(self, networks, logs):
+        if "generator/began" not in logs:  # D moved alone
+            return
         balance = self.gamma * logs["discriminator/data"] - logs["generator/began"]
         self.k.assign(tf.clip_by_value(self.k + self.lambda_k * balance, 0.0, 1.0))  # k_{t+1}             (eq. 13)

@@ -6,7 +6,7 @@ from tfdfm.errors import UsageError
 from tfdfm.objectives.base import Objective, Play
 
 DISTANCES = {
-    "norm": tf.norm,  # thesis, eq. 19
+    "norm": lambda x: tf.sqrt(tf.reduce_sum(tf.square(x)) + 1e-12),  # thesis, eq. 19; its gradient is finite at 0
     "squared": lambda x: tf.reduce_mean(tf.square(x)),  # dfm, eq. 10; MNIST in Salimans et al.'s code
     "absolute": lambda x: tf.reduce_mean(tf.abs(x)),  # CIFAR-10 in Salimans et al.'s code
 }

@@ -1,0 +1,75 @@
+"""Feature matching beside the adversarial loss and in place of it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdfm import config as recipes
+from tfdfm.errors import UsageError
+from tfdfm.networks.critique import Critique
+from tfdfm.objectives.feature_matching import FeatureMatching
+from tfdfm.objectives.feature_matching_game import FeatureMatchingGame
+from tfdfm.objectives.minimax import Minimax
+
+SCORES = tf.constant([0.5, -1.0])
+REAL, FAKE = np.array([[1.0, 2.0, 0.0], [3.0, 4.0, 0.0]]), np.array([[0.0, 7.0, 0.0], [-2.0, 7.0, 0.0]])
+BY_HAND = {"norm": 5.0, "squared": 25 / 3, "absolute": 7 / 3}  # the means are (2, 3, 0) and (-1, 7, 0)
+
+
+def play(real, fake):
+    real, fake = (tf.constant(features, tf.float32) for features in (real, fake))
+    return SimpleNamespace(real=Critique(SCORES, real), fake=Critique(-SCORES, fake), step=tf.constant(0))
+
+
+def term(now, **kwargs):
+    loss = FeatureMatching(**kwargs).generator_loss(now)["feature_matching"]
+    assert loss.shape == ()
+    return float(loss)
+
+
+@pytest.mark.parametrize("distance", BY_HAND)
+def test_values_by_hand(distance):
+    assert term(play(REAL, FAKE), distance=distance) == pytest.approx(BY_HAND[distance])
+    assert term(play(REAL, FAKE), distance=distance, weight=0.5) == pytest.approx(BY_HAND[distance] / 2)
+
+
+@pytest.mark.parametrize("distance", BY_HAND)
+def test_batches_of_equal_means_match(distance):
+    for fake in (REAL[::-1], np.tile(REAL.mean(0), [2, 1])):  # higher moments are not seen
+        assert term(play(REAL, fake), distance=distance) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_gradient_at_equal_means_is_finite():
+    features = tf.constant(REAL)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        now = SimpleNamespace(real=Critique(SCORES, features), fake=Critique(SCORES, features[::-1]))
+        loss = FeatureMatching().generator_loss(now)["feature_matching"]
+    assert np.isfinite(tape.gradient(loss, features)).all()
+
+
+def test_in_place_of_the_adversarial_loss_d_plays_on():
+    now, game = play(REAL, FAKE), FeatureMatchingGame()
+    losses = game.generator_loss(now)
+    assert set(losses) == {"feature_matching"} and float(losses["feature_matching"]) == pytest.approx(25 / 3)
+    ours, usual = game.discriminator_loss(now), Minimax().discriminator_loss(now)
+    assert ours.keys() == usual.keys()
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], usual[name])
+    assert game.diagnostics(now, {}).keys() == Minimax().diagnostics(now, {}).keys()
+
+
+@pytest.mark.parametrize(
+    "terms", ["feature_matching_game,nonsaturating", "ebgan,began", "feature_matching", "pull_away,dfm"]
+)
+def test_a_recipe_has_one_game(terms):
+    config = recipes.override(recipes.defaults(), {"terms": terms})
+    with pytest.raises(UsageError, match="Expected one term that plays the game of G against D"):
+        recipes.check(config)
+
+
+def test_an_unknown_distance_is_an_error_that_lists_them():
+    with pytest.raises(UsageError, match="one of norm, squared, absolute, given 'l3'"):
+        FeatureMatching(distance="l3")
