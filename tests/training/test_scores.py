@@ -233,14 +233,15 @@ def test_a_decay_is_said_once(said, distances, word):
     ("alike", "word"),
     [
         ([(0.9, 0.9), (0.2, 0.4), (0.2, 0.9), (0.2, 0.4), (0.2, 0.9)], None),
-        ([(0.5, 0.6)] * 5, None),
+        ([(0.5, 0.6)] * 7, None),
+        ([(0.9, 0.95)] * 5, None),
         (
             [(0.2, 0.4), (0.7, 0.5), (0.7, 0.8), (0.7, 0.8)],
             "Step 30: the generator collapses: its samples grow alike, MS-SSIM in class cat 0.70 (data 0.20).",
         ),
         (
-            [(0.9, 0.95), (0.9, 0.95), (0.9, 0.95)],
-            "Step 20: the generator collapses: its samples grow alike, "
+            [(0.9, 0.95)] * 7,
+            "Step 60: the generator collapses: its samples grow alike, "
             "MS-SSIM in class dog 0.95 (data 0.40), in class cat 0.90 (data 0.20).",
         ),
     ],

@@ -25,7 +25,6 @@ SAMPLES = 2048
 PAIRS = 1000  # of images whose similarity is measured, shared out to the classes: AC-GAN's 100 for each of ten
 DISTANCE = "score/frechet_distance"
 _WORSE, _ROWS = 1.25, 3  # fixed latents leave a few percent of noise: a quarter three times in a row is none of it
-_EARLY = 0.1  # of the run: before, samples are still alike
 _NAMED = 5  # classes at most, in a warning
 
 
@@ -77,6 +76,7 @@ class Scores(keras.callbacks.Callback):
         super().__init__()
         self._examiner, self._path, self._config = examiner, journal_path, config
         self._alike: set[int] = set()  # classes, at the last score
+        self._apart: set[int] = set()  # classes that were not, at any
         self._said: set[str] = set()
 
     def on_train_batch_end(self, batch: int, logs: dict) -> None:
@@ -108,13 +108,19 @@ class Scores(keras.callbacks.Callback):
                       step, distance, found[top], top)  # fmt: skip
 
     def _watch_collapse(self, step: int, similarity: Similarity) -> None:
-        """AC-GAN, figure 5. Samples are alike where their MS-SSIM is nearer to 1, one image, than to the data's."""
+        """AC-GAN, figure 5: the MS-SSIM of a class whose generator collapses rises.
+
+        Samples are alike where it is nearer to 1, one image, than to the data's. Those of the first weights are, too:
+        a class counts once it was not, and any in the second half of the run.
+        """
         real = dict(zip(self._examiner.similarity.classes, self._examiner.similarity.values, strict=True))
         fake = dict(zip(similarity.classes, similarity.values, strict=True))
         alike = {label for label, value in fake.items() if value > (1 + real.get(label, 0)) / 2}
-        worst = sorted(alike & self._alike, key=fake.get, reverse=True)
+        self._apart |= fake.keys() - alike
+        counting = fake.keys() if step > self._config["steps"] / 2 else self._apart
+        worst = sorted(alike & self._alike & counting, key=fake.get, reverse=True)
         self._alike = alike
-        if worst and step > _EARLY * self._config["steps"]:
+        if worst:
             names = [(self._examiner.names[c], fake[c], real.get(c, 0)) for c in worst[:_NAMED]]
             few = ", ".join("{} {:.2f} (data {:.2f})".format(*each) for each in names)
             self._say("Step %d: the generator collapses: its samples grow alike, MS-SSIM %s.", step, few)
