@@ -113,8 +113,8 @@ def test_with_local_batch_norm_two_replicas_are_the_mean_over_their_halves(mirro
         expected = sum(share * float(half.move.scalars[name]) for half in halves)
         assert logs[name] == pytest.approx(expected, rel=1e-4), name
     statistics = zip(
-        halves[0].trainer.game.populations,
-        trainer.game.populations,
+        halves[0].trainer.game.populations[True],
+        trainer.game.populations[True],
         *(half.move.statistics for half in halves),
         strict=True,
     )
