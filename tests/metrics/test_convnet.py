@@ -43,7 +43,7 @@ def cache_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(cache_dir):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convnet, "EPOCHS", 12)
+        patch.setattr(convnet, "EPOCHS", 8)
         return classifiers.find("dataset", digits, str(cache_dir))
 
 
