@@ -28,7 +28,7 @@ VERSION = 1  # of the network and its training: another one is another file in t
 SIDE = 16  # pixels that the first convolution leaves of larger images
 BATCH, RATE, DECAY, MOMENTUM = 128, 0.1, 5e-4, 0.9
 EPOCHS = 20  # at most
-SEEN = {1: 500_000, 3: 700_000}  # images in a training, by channels; never less than one epoch
+SEEN = {1: 300_000, 3: 700_000}  # images in a training, by channels; never less than one epoch
 WIDTH = {1: 32, 3: 48}  # channels of the first convolution
 SEED = 0
 
