@@ -66,7 +66,9 @@ def replicated(trainer: Trainer, strategy: tf.distribute.Strategy):
     def step(batch):
         def share(context):
             place = context.replica_id_in_sync_group
-            return {name: tf.constant(np.split(value, replicas)[place]) for name, value in batch.items()}
+            turns = {name: np.split(value, trainer.game.settings.n_critic) for name, value in batch.items()}
+            shares = {name: [np.split(turn, replicas)[place] for turn in each] for name, each in turns.items()}
+            return {name: tf.constant(np.concatenate(share)) for name, share in shares.items()}
 
         logs = run(strategy.experimental_distribute_values_from_function(share))
         return {name: float(strategy.experimental_local_results(value)[0][0]) for name, value in logs.items()}

@@ -18,6 +18,7 @@ CHOICES = {
     "precision": ("float32", "mixed_bfloat16"),
     "jit": ("auto", "on", "off"),
     "distribution": ("auto", "mirrored", "multi_worker", "tpu", "none"),
+    "optimizer.method": ("adam", "rmsprop"),
 }
 NETWORKS = ("generator", "discriminator", "denoiser")
 POSITIVE = (
@@ -48,7 +49,9 @@ def defaults() -> ConfigDict:
             discriminator=dict(network="Radford", width=32),
             denoiser=dict(network="FullyConnected", depth=10, width=2048),
             batch_norm="local",  # statistics of each replica's batch, "synchronised": the global one's, "frozen"
-            optimizer=dict(learning_rate=1e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8, halve_every=0),  # Adam's
+            optimizer=dict(  # of each player
+                method="adam", learning_rate=1e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8, halve_every=0
+            ),
             n_critic=1,  # moves of D in a step, each on its own batch, before or with G's
             batch_size=64,  # over all replicas
             steps=100_000,
@@ -144,10 +147,10 @@ def check(config: ConfigDict) -> ConfigDict:
     Raises:
         UsageError: a value that no run could have.
     """
-    for key, allowed in CHOICES.items():
-        if config[key] not in allowed:
-            raise UsageError(nearest(key, config[key], allowed) + f" Set --config.{key}.")
     flat = _flat(config)
+    for key, allowed in CHOICES.items():
+        if flat[key] not in allowed:
+            raise UsageError(nearest(key, flat[key], allowed) + f" Set --config.{key}.")
     sizes = [key for key, value in flat.items() if key.split(".")[0] in NETWORKS and type(value) is int]
     for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), **dict.fromkeys(NOT_NEGATIVE, 0)}.items():
         if flat[key] < least:
@@ -165,17 +168,6 @@ def check(config: ConfigDict) -> ConfigDict:
     _check_terms(config)
     used = {key: value for key, value in config.items() if key not in objectives.names() or key in config.terms}
     return ConfigDict(used | {player: _network(player, config[player]) for player in NETWORKS})
-
-
-def _network(player: str, given: ConfigDict) -> dict:
-    """A network's keys, those that were left out at their defaults."""
-    known = {"network": given.network, **networks.parameters(player, given.network)}
-    if unknown := sorted(given.keys() - known.keys()):
-        raise UsageError(
-            f"{player}.network={given.network} has no {', '.join(unknown)}; its keys are {', '.join(sorted(known))}. "
-            f"Set --config.{player}.network to one that has."
-        )
-    return known | given.to_dict()
 
 
 def _network(player: str, given: ConfigDict) -> dict:
@@ -216,16 +208,6 @@ def read(path: Path) -> ConfigDict:
     if wrong := _wrong(_flat(base), _flat(found)):
         raise UsageError(f"{path} is damaged or of another version: missing, unknown or of another type: {wrong}.")
     base.update(found)
-    return base
-
-
-def _base(found: ConfigDict) -> ConfigDict:
-    """The defaults, those of networks for the networks that `found` names."""
-    base = defaults()
-    for player in NETWORKS:
-        name = found[player].get("network") if isinstance(found.get(player), ConfigDict) else None
-        if isinstance(name, str) and name in networks.classes(player):
-            base[player] = ConfigDict({"network": name, **networks.parameters(player, name)})
     return base
 
 

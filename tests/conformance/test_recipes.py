@@ -42,7 +42,7 @@ def noise(monkeypatch):
     def load(name, *, image_size, data_dir=None):
         found = data.describe(name, image_size)
         rng = np.random.default_rng(0)
-        pixels = rng.integers(0, 256, (4 * BATCH, image_size, image_size, found.channels), dtype=np.uint8)
+        pixels = rng.integers(0, 256, (5 * BATCH, image_size, image_size, found.channels), dtype=np.uint8)
         labels = rng.integers(0, found.num_classes, len(pixels), dtype=np.int32) if found.num_classes else None
         return data.Images(name, "noise", pixels, labels, tuple(map(str, range(found.num_classes or 0))))
 
@@ -62,7 +62,8 @@ def trained(name: str, *, jit: bool = False, replicas: int = 1, **changes):
 
 def first_batch(config):
     images = data.load(config.dataset, image_size=config.image_size)
-    return {"images": images.pixels[:BATCH]} | ({} if images.labels is None else {"labels": images.labels[:BATCH]})
+    count = BATCH * config.n_critic
+    return {"images": images.pixels[:count]} | ({} if images.labels is None else {"labels": images.labels[:count]})
 
 
 def trained_on_halves(name: str, **changes):
@@ -86,9 +87,7 @@ def test_one_step_moves_all_weights_and_each_has_one_player(name):
     every = [id(weight) for network in trainer.networks.values() for weight in network.trainable_variables]
     assert sorted(owned) == sorted(every) and len(set(owned)) == len(owned)
     still = {key for key in before if np.array_equal(before[key], after[key])}
-    assert {key.split(".")[-1] for key in still} == {
-        "learning_rate"
-    }  # all else of the state moves: Adam's, batch norm's
+    assert {key.split(".")[-1] for key in still} <= {"learning_rate"}  # all else moves: Adam's, batch norm's
     assert all(np.isfinite(value) for value in logs.values()) and logs["first_bad_step"] == -1
     assert {loss.split("/")[0] for loss in trainer.loss_names} == {player.name for player in trainer.game.players}
 

@@ -25,7 +25,9 @@ def run(tmp_path):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         seed = int(name[-1])
-        (folder / "config.json").write_text(json.dumps({"seed": seed, "batch_size": 64, "n_critic": 1, "steps": step, **config}))
+        (folder / "config.json").write_text(
+            json.dumps({"seed": seed, "batch_size": 64, "n_critic": 1, "steps": step, **config})
+        )
         for each in scores:
             records.write(folder / "evaluation" / f"{step}.json", each, {})
         return folder

@@ -20,10 +20,13 @@ class Radford(Network):
         image_size: pixels a side.
         num_classes: labels are expected and concatenated at every layer if above 0.
         width: n, the maps of the first layer (Radford: 128).
+        batch_norm: biases take its place in a critic that must not have it.
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, num_classes: int = 0, *, width: int = 128, seed: int, **kwargs):
+    def __init__(
+        self, image_size: int, num_classes: int = 0, *, width: int = 128, batch_norm: bool = True, seed: int, **kwargs
+    ):
         super().__init__(seed, **kwargs)
         self.num_classes = num_classes
         base, _ = shapes.stages(image_size)
@@ -34,8 +37,8 @@ class Radford(Network):
             plan = [(n, 5, 2) for n in widths]
         self.num_features = base**2 * widths[-1]
         self.feature_shape = (base, base, widths[-1])
-        self.convs = [self.conv(*step) for step in plan]
-        self.norms = [self.norm() for _ in plan[1:]]
+        self.convs = [self.conv(*step, use_bias=not batch_norm) for step in plan]
+        self.norms = [self.norm() if batch_norm else keep for _ in plan[1:]]
         self.head = self.dense(1)
 
     def activations(self, images, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
@@ -56,3 +59,8 @@ class Radford(Network):
 
     def _one_hot(self, labels):
         return tf.one_hot(labels, self.num_classes) if self.num_classes else None
+
+
+def keep(x, statistics: BatchStatistics | None = None):
+    """In the place of a batch norm: nothing."""
+    return x

@@ -88,6 +88,8 @@ class Objective(tf.Module):
     """
 
     needs: tuple[str, ...] = ()  # fields of Critique that must be there
+    full_precision: tuple[str, ...] = ()  # networks that must compute in float32
+    unnormalised: tuple[str, ...] = ()  # networks that must have no batch norm
     players: tuple[str, ...] = ()  # players it adds, each owning the network of that name
     game: bool = False  # whether it is the game of G against D itself; a recipe has one
 

@@ -8,10 +8,10 @@ from tfdfm import networks, objectives
 from tfdfm.errors import UsageError
 from tfdfm.networks import Network
 from tfdfm.networks.critique import Critique
+from tfdfm.networks.layers import BatchNorm
 from tfdfm.random import key
-from tfdfm.training import distribution
+from tfdfm.training import distribution, optimizers
 from tfdfm.training.move import Game, Player, Settings
-from tfdfm.training.optimizers import FusedAdam
 from tfdfm.training.trainer import Trainer
 
 
@@ -39,10 +39,10 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     terms = {term: objectives.find(term)(**config[term]) for term in config.terms}
     nets = {"generator": generator(config, channels, num_classes)}
     nets["discriminator"], critique = discriminator(config, channels, num_classes)
-    _check_needs(terms, critique)
+    _check_needs(terms, critique, nets)
     if any("denoiser" in objective.players for objective in terms.values()):
         nets["denoiser"] = _denoiser(config, nets["discriminator"])
-    players = [Player(name, (name,), FusedAdam(**config.optimizer), name == "discriminator") for name in nets]
+    players = [Player(name, (name,), optimizers.make(**config.optimizer), name == "discriminator") for name in nets]
     settings = Settings(**{name: config[name] for name in Settings._fields})
     average = generator(config, channels, num_classes) if config.ema_decay else None
     made = Trainer(Game(nets, terms, players, settings), average=average, jit=jit)
@@ -53,7 +53,9 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
 def _network(config: ConfigDict, player: str, *args) -> Network:
     parameters = config[player].to_dict()
     kind = networks.find(player, parameters.pop("network"))
-    dtype = distribution.precision(config.precision, convolutional="FullyConnected" not in kind.__name__)
+    full = any(player in objectives.find(term).full_precision for term in config.terms)
+    choice = "float32" if full else config.precision
+    dtype = distribution.precision(choice, convolutional="FullyConnected" not in kind.__name__)
     return kind(*args, **parameters, seed=key(config.seed, player), dtype=dtype, name=player)
 
 
@@ -66,10 +68,16 @@ def _denoiser(config: ConfigDict, discriminator: Network) -> Network:
     return made
 
 
-def _check_needs(terms: dict[str, objectives.Objective], critique: Critique):
+def _check_needs(terms: dict[str, objectives.Objective], critique: Critique, nets: dict[str, Network]):
     for term, objective in terms.items():
         for field in objective.needs:
             if getattr(critique, field) is None:
                 raise UsageError(
                     f"The term {term!r} needs the discriminator's {field}, which this discriminator does not give."
+                )
+        for name in objective.unnormalised:
+            if any(isinstance(layer, BatchNorm) for layer in nets[name]._flatten_layers()):
+                raise UsageError(
+                    f"The term {term!r} takes each example's own gradient, and batch norm in the {name} mixes them. "
+                    f"Set --config.{name}.batch_norm=False."
                 )

@@ -1,0 +1,16 @@
+"""CIFAR-10 with the original game: cifar10_gan with G minimising log(1 - D(G(z))).
+
+Source: Goodfellow et al., 2014 (dfm eq. 1; slides), k = 1 discriminator step as in their experiments: n_critic.
+Networks and training are cifar10's.
+Expected: no published score. Where D is sure of itself G learns nothing: that is what the non-saturating game mends.
+Run: python -m tfdfm.train --config=cifar10_minimax
+Try: --config.n_critic=2
+"""
+
+from tfdfm.config import recipe
+
+
+def get_config():
+    config = recipe("cifar10_gan")
+    config.terms = ("minimax",)
+    return config

@@ -1,0 +1,96 @@
+"""Wasserstein GAN and its penalty against hand-worked values."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import toys
+
+from tfdfm.errors import UsageError
+from tfdfm.networks.critique import Critique
+from tfdfm.objectives.gradient_penalty import GradientPenalty, gradient_norm
+from tfdfm.objectives.wasserstein import Wasserstein
+from tfdfm.random import Random
+
+GP = {"terms": ("wasserstein", "gradient_penalty"), "n_critic": 2}
+
+
+class Scored:
+    """A play in which the critic has spoken."""
+
+    real, fake = Critique(tf.constant([1.0, 3.0])), Critique(tf.constant([0.5, -0.5]))
+
+
+class Linear:
+    """A play of a critic w.x between images of zeros and ones."""
+
+    def __init__(self, norm: float, batch: int = 3):
+        direction = np.random.default_rng(0).normal(size=[4, 4, 1]).astype(np.float32)
+        weights = tf.constant(norm * direction / np.linalg.norm(direction))
+        self.networks = {"discriminator": lambda x, labels: Critique(tf.reduce_sum(weights * x, [1, 2, 3]))}
+        self.images, self.generated, self.labels = tf.zeros([batch, 4, 4, 1]), tf.ones([batch, 4, 4, 1]), None
+        self.random = Random(0, tf.constant(0, tf.int64), tf.constant(0, tf.int64))
+
+
+def test_losses_are_means_of_scores():
+    objective = Wasserstein()
+    losses = objective.discriminator_loss(Scored)
+    assert losses["data"].numpy().tolist() == [-1, -3] and losses["samples"].numpy().tolist() == [0.5, -0.5]
+    assert objective.generator_loss(Scored)["wasserstein"].numpy().tolist() == [-0.5, 0.5]
+    assert float(objective.diagnostics(Scored, {})["discriminator/distance"]) == 2
+
+
+@pytest.mark.parametrize(("norm", "penalty"), [(1.0, 0.0), (3.0, 40.0), (0.0, 10.0)])
+def test_the_penalty_of_a_linear_critic(norm, penalty):
+    """(norm - 1)^2 lambda: 0 for a unit norm, four times lambda for 3."""
+    found = GradientPenalty().discriminator_loss(Linear(norm))["gradient_penalty"]
+    np.testing.assert_allclose(found, [penalty] * 3, rtol=1e-4, atol=1e-5)
+
+
+def test_the_penalty_is_taken_between_data_and_samples_and_not_felt_by_g():
+    play, seen = Linear(1.0, batch=100), []
+    critic = play.networks["discriminator"]
+    play.networks["discriminator"] = lambda x, labels: seen.append(x.numpy()) or critic(x, labels)
+    with tf.GradientTape() as tape:
+        tape.watch(play.generated)
+        loss = GradientPenalty().discriminator_loss(play)["gradient_penalty"]
+    assert tape.gradient(loss, play.generated) is None
+    (between,) = seen
+    assert (between == between[:, :1, :1]).all()  # one place on the line for an image
+    places = between[:, 0, 0, 0]
+    assert 0 <= places.min() < 0.1 and 0.9 < places.max() < 1
+
+
+def test_the_norm_is_each_examples_own():
+    x = tf.constant([[3.0, 4.0], [0.0, 2.0]])
+    np.testing.assert_allclose(gradient_norm(lambda x: tf.reduce_sum(x**2, 1) / 2, x), [5, 2], rtol=1e-6)
+
+
+def test_weights_are_clipped_after_each_move_of_the_critic():
+    trainer = toys.trainer(terms=("wasserstein",), n_critic=2)
+    toys.stepper(trainer)(toys.batch(size=2 * toys.BATCH))
+    critic, generator = (trainer.networks[name].trainable_variables for name in ("discriminator", "generator"))
+    assert max(float(tf.reduce_max(tf.abs(w.value))) for w in critic) == pytest.approx(0.01)
+    assert max(float(tf.reduce_max(tf.abs(w.value))) for w in generator) > 0.5  # gains of batch norm
+
+
+def test_a_penalty_with_batch_norm_in_the_critic_is_an_error():
+    with pytest.raises(
+        UsageError, match="'gradient_penalty' takes each .* Set --config.discriminator.batch_norm=False"
+    ):
+        toys.trainer(**GP)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_step_with_the_penalty_is_finite(jit):
+    trainer = toys.trainer(**GP, jit=jit, discriminator={"network": "Radford", "width": 4, "batch_norm": False})
+    logs = toys.stepper(trainer)(toys.batch(size=2 * toys.BATCH))
+    assert logs["first_bad_step"] == -1 and logs["discriminator/gradient_penalty"] > 0
+
+
+def test_the_critic_computes_in_float32_whatever_the_precision(monkeypatch):
+    from tfdfm.training import distribution
+
+    monkeypatch.setattr(distribution, "_has_amx", lambda: True)
+    config = {**GP, "discriminator": {"network": "Radford", "width": 4, "batch_norm": False}}
+    networks = toys.trainer(**config, precision="mixed_bfloat16").networks
+    assert networks["discriminator"].dtype_policy.name == "float32"

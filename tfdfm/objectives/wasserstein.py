@@ -1,0 +1,35 @@
+"""Wasserstein GAN (Arjovsky, Chintala & Bottou, 2017; slides, "Wasserstein GAN"; thesis section 2.3)."""
+
+import tensorflow as tf
+
+from tfdfm.objectives.base import Objective, Play
+
+
+class Wasserstein(Objective):
+    """The critic's score is high on data and low on samples; the difference estimates their Wasserstein distance.
+
+    The critic must be Lipschitz: its weights are clipped after each of its moves, or `gradient_penalty` sees to it.
+
+    Args:
+        clip: the largest weight of the critic (paper: 0.01); 0: none, with a gradient penalty.
+    """
+
+    game = True
+
+    def __init__(self, clip: float = 0.01):
+        super().__init__()
+        self.clip = clip
+
+    def discriminator_loss(self, play: Play):
+        return {"data": -play.real.score, "samples": play.fake.score}  # E f(G(z)) - E f(x), algorithm 1, line 5
+
+    def generator_loss(self, play: Play):
+        return {"wasserstein": -play.fake.score}  # - E f(G(z)), line 10
+
+    def diagnostics(self, play: Play, losses):
+        return {"discriminator/distance": tf.reduce_mean(play.real.score) - tf.reduce_mean(play.fake.score)}
+
+    def after_step(self, networks, logs):
+        if self.clip:
+            for weight in networks["discriminator"].trainable_variables:
+                weight.assign(tf.clip_by_value(weight.value, -self.clip, self.clip))  # line 7
