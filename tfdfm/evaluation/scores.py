@@ -111,7 +111,10 @@ def score(task: Task, name: str) -> dict[str, dict]:
         conditions["classifier"] = task.classifier.record
     if "reference" in metric.needs:
         conditions["reference"] = task.reference.record
-    return {key: conditions | entry | {"of": task.subject.of} for key, entry in metric.compute(task).items()}
+    return {
+        key: {"value": None, **conditions, **entry, "of": task.subject.of}
+        for key, entry in metric.compute(task).items()
+    }
 
 
 def _inception(task: Task) -> dict:
