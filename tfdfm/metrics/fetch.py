@@ -53,7 +53,8 @@ def _next(url: str, chunks: queue.Queue):
     except queue.Empty:
         value = TimeoutError(f"nothing arrived within {QUIET:.0f} s (no network?)")
     if isinstance(value, Exception):
-        raise Failure(f"Cannot fetch {url}: {value}.") from value
+        cause = str(value).removeprefix("<urlopen error ").removesuffix(">")
+        raise Failure(f"Cannot fetch {url}: {cause}.") from value
     return value
 
 
