@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfdfm import data
 from tfdfm.errors import UsageError
-from tfdfm.evaluation import records, subjects
+from tfdfm.evaluation import records, scores, subjects
 from tfdfm.metrics import classifiers, features, frechet, inception, kernel, manifold
 
 NUM = 130  # two batches and a bit
@@ -164,6 +164,18 @@ def test_scores_beside_the_network(score, unconditional):
     assert found["sliced_wasserstein_distance"]["levels"].keys() == {"16"}
     assert 0.5 < found["separability"]["value"] <= 1  # digits are separable even in random features
     assert found["separability"]["samples"] == 179
+
+
+@pytest.mark.parametrize(("name", "word"), [("efficientnet_lite0", "classifier"), ("inception2015", "inception")])
+def test_only_inceptions_scores_and_a_data_sets_bear_its_name(name, word):
+    rng = np.random.default_rng(0)
+    images = rng.integers(2, 256, (40, 8, 8, 1), dtype=np.uint8)
+    network = classifiers.Classifier(name, {"name": name}, 3, None)
+    fake = features.Features(rng.normal(size=(40, 5)), rng.normal(size=(40, 3)), features.digests(images))
+    task = scores.Task(subjects.Subject(images, None, (), {}, stored=True), classifier=network, fake=fake)
+    found = [key for metric in ("inception_score", "modified_inception_score") for key in scores.score(task, metric)]
+    assert found == [f"{word}_score", f"modified_{word}_score"]
+    assert scores.select(["classifier_score"], task) == ["inception_score"]
 
 
 def test_too_few_samples_leave_a_default_score_out_and_end_one_that_was_asked_for(score, unconditional, capsys):
