@@ -23,6 +23,7 @@ from tfdfm.training.journal import Board, Journal, read
 
 CONFIG = {
     "batch_size": 8,
+    "n_critic": 1,
     "steps": 20,
     "log_every": 4,
     "sample_every": 10,
