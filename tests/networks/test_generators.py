@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import toys
 
 from tfdfm import config as recipes
 from tfdfm.errors import UsageError
 from tfdfm.networks.generators import Began, FullyConnected, NoisePlanes, noise_shapes
 from tfdfm.networks.layers import BatchStatistics
+from tfdfm.training import build
 
 PLANES = {128: [100, 64, 32, 16, 8, 4], 256: [100, 64, 32, 16, 8, 4, 2]}  # appendix C
 MAPS = {128: [1024, 512, 256, 128, 64, 64, 3], 256: [2048, 1024, 512, 256, 128, 64, 64, 3]}
@@ -55,8 +57,9 @@ def test_every_plane_of_noise_is_seen():
 
 
 def test_a_wrong_width_of_latents_is_an_error_that_says_the_right_one():
+    changes = {"image_size": 128, "latent_size": 100, "generator": {"network": "NoisePlanes", "width": 4}}
     with pytest.raises(UsageError, match="takes 31844 latents, given 100. Set --config.latent_size=31844"):
-        NoisePlanes(128, 3, width=4, seed=0)(latents(100))
+        build.generator(toys.recipe(**changes), 3, 0)
 
 
 @pytest.mark.parametrize("size", [4, 28, 48])

@@ -97,6 +97,7 @@ class NoisePlanes(Unlabelled):
     def __init__(self, image_size: int, channels: int, num_classes: int = 0, *, width: int = 64, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         self.noise = noise_shapes(image_size)
+        self.num_latents = sum(side * side * planes for side, planes in self.noise)
         doublings = len(self.noise) - 1
         maps = [width * 2 ** max(doublings - 1 - i, 0) for i in range(doublings + 1)]
         strides = [4] + [2] * doublings  # the first makes 4x4 of 1x1
@@ -107,11 +108,6 @@ class NoisePlanes(Unlabelled):
     def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
         """latents [B, Z] -> images float32 [B, H, W, C] in [-1, 1]."""
         sizes = [side * side * planes for side, planes in self.noise]
-        if latents.shape[-1] != sum(sizes):
-            raise UsageError(
-                f"The generator NoisePlanes takes {sum(sizes)} latents, given {latents.shape[-1]}. "
-                f"Set --config.latent_size={sum(sizes)}."
-            )
         noise = zip(tf.split(latents, sizes, axis=1), self.noise, strict=True)
         noise = [tf.reshape(z, [-1, side, side, planes]) for z, (side, planes) in noise]
         x = noise[0][..., :0]  # no maps yet

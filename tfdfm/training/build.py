@@ -18,6 +18,12 @@ from tfdfm.training.trainer import Trainer
 def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
     """The recipe's generator, built. `num_classes` is 0 for an unconditional one."""
     made = _network(config, "generator", config.image_size, channels, num_classes)
+    wanted = getattr(made, "num_latents", config.latent_size)
+    if wanted != config.latent_size:
+        raise UsageError(
+            f"The generator {config.generator.network} takes {wanted} latents, given {config.latent_size}. "
+            f"Set --config.latent_size={wanted}."
+        )
     labels = tf.zeros([1], tf.int32) if num_classes else None
     made(tf.zeros([1, config.latent_size]), labels=labels)
     return made
