@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains a generator of handwritten digits (about three and a half minutes on two cores), exports and serves it, and fetches a
+# Trains a generator of handwritten digits (about three minutes on two cores), exports and serves it, and fetches a
 # picture of 100 of them from the server.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
