@@ -78,13 +78,13 @@ def _check(values: flags.FlagValues) -> None:
         raise UsageError(f"The protocol fixes {', '.join(fixed)}: leave it out.")
 
 
-def _request(values: flags.FlagValues, **changed):
+def _request(values: flags.FlagValues):
     from tfdfm.evaluation.requests import Request
 
     run_dir = Path(values.run_dir[0]) if values.run_dir else None
     flat = {name: values[name].value for name in ("images", "reference", "classifier", "num", "data_dir")}
     given = {"checkpoint": values.checkpoint[0], "seed": values.seed or 0, "splits": values.splits or 10}
-    return Request(run_dir, **{**flat, **given, **changed})
+    return Request(run_dir, **flat, **given)
 
 
 def _plain(values: flags.FlagValues):

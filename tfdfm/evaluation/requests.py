@@ -1,4 +1,4 @@
-"""From what a user asks for to what it takes: samples, real images, a classifier, a place for the scores."""
+"""From what a user asks for to what it takes: samples, real images and a classifier."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,6 @@ from tfdfm.metrics.classifiers import Classifier
 from tfdfm.training import judges, sampling
 
 SVM = 10_000  # labelled images at most, for the separability of features
-
 NUM = 50_000  # samples of a run
 
 
@@ -60,8 +59,8 @@ class Request(NamedTuple):
         """Name and image size of the real images; a run's own by default."""
         if not self.run_dir:
             return self.reference, None
-        dataset, size = subjects.of_config(self.run_dir)
-        return self.reference or dataset, size
+        config, *_ = sampling.described(self.run_dir)
+        return self.reference or config.dataset, config.image_size
 
     def _discriminator(self, reference: subjects.Reference | None):
         """What separability needs, made when asked for; None where it cannot be had."""

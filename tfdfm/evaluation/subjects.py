@@ -1,6 +1,5 @@
 """Whose images are scored, and against which: samples of a run, a folder of images, a data set."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,17 +97,6 @@ def reference(name: str, image_size: int | None, data_dir: str | None) -> Refere
     pixels = found.pixels[every]
     record = {"name": name, "source": found.source, "images": len(pixels), "content": content(pixels)}
     return Reference(name, pixels, None if found.labels is None else found.labels[every], found.class_names, record)
-
-
-def of_config(run_dir: Path) -> tuple[str, int]:
-    """The data set of a run and its image size."""
-    try:
-        stored = json.loads((run_dir / "config.json").read_text())
-        return stored["dataset"], stored["image_size"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}."
-        ) from None
 
 
 def labelled(name: str, data_dir: str | None) -> bool:

@@ -34,7 +34,7 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
         UsageError: no run there, or no such checkpoint; says which there are.
         Failure: it has no checkpoint yet, or no good one.
     """
-    config, channels, class_names = _described(run_dir)
+    config, channels, class_names = described(run_dir)
     generator = build.generator(config, channels, len(class_names))
     weights = "average" if config.ema_decay else "generator"
     step = _restore(run_dir, flat_names(weights, generator.variables), checkpoint, config.checkpoint_every)
@@ -49,7 +49,7 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
         UsageError: as `load`, and for a conditional discriminator, which asks for labels.
         Failure: as `load`.
     """
-    config, channels, class_names = _described(run_dir)
+    config, channels, class_names = described(run_dir)
     if class_names:
         raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
     network, _ = build.discriminator(config, channels, 0)
@@ -58,7 +58,7 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
     return lambda images: [layer.numpy() for layer in layers(images)]
 
 
-def _described(run_dir: Path) -> tuple[ConfigDict, int, tuple[str, ...]]:
+def described(run_dir: Path) -> tuple[ConfigDict, int, tuple[str, ...]]:
     """The recipe, in float32; channels; class names of a conditional model."""
     path = run_dir / "config.json"
     if not path.exists():
