@@ -66,7 +66,7 @@ def test_imports_go_one_way(path):
         ("objectives/dfm.py", "from tfdfm import networks"),
         ("networks/layers.py", "def f():\n    import tfdfm.training.run"),
         ("data/cachefile.py", "from tfdfm import config"),
-        ("config.py", "from tfdfm import data"),
+        ("config/checks.py", "from tfdfm import data"),
         ("training/run.py", "from tfdfm import train"),
         ("train.py", "from tfdfm.sample import main"),
     ],

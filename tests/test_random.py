@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tfdfm.random import Random, key
+from tfdfm.random import Noise, Random, key
 
 
 def draw(kind, shape, *, purpose="latents", seed=0, step=5, position=0):
@@ -68,3 +68,23 @@ def test_the_same_arguments_give_the_same_numbers_whatever_was_drawn_before():
 
 def test_keys_are_stable_across_processes_and_versions():
     assert key(0, "latents") == 10480879795186005038
+
+
+def test_dropout_keeps_the_mean_and_each_draw_is_another():
+    noise = Noise(Random(0, tf.constant(5, tf.int64), tf.constant(0, tf.int64)), "data")
+    ones = tf.ones([64, 1000])
+    first, second = (noise.dropout(ones, 0.2).numpy() for _ in range(2))
+    assert set(np.unique(first)) == {0.0, np.float32(1 / 0.8)}
+    assert abs(np.mean(first == 0) - 0.2) < 5 * np.sqrt(0.2 * 0.8 / first.size)
+    assert abs(np.mean((first == 0) & (second == 0)) - 0.04) < 5 * np.sqrt(0.04 * 0.96 / first.size)
+
+
+def test_noise_is_a_function_of_its_purpose_and_place():
+    def added(purpose):
+        noise = Noise(Random(0, tf.constant(5, tf.int64), tf.constant(0, tf.int64)), purpose)
+        return [noise.gaussian(tf.zeros([64, 1000]), 0.3).numpy() for _ in range(2)]
+
+    (first, second), again, (other, _) = added("data"), added("data"), added("samples")
+    np.testing.assert_array_equal([first, second], again)
+    assert abs(np.corrcoef([first.ravel(), second.ravel(), other.ravel()]) - np.eye(3)).max() < 0.03
+    assert first.std() == pytest.approx(0.3, rel=0.02)

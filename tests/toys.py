@@ -27,7 +27,7 @@ def recipe(**changes) -> ConfigDict:
 def trainer(strategy: tf.distribute.Strategy | None = None, *, jit: bool = False, **changes) -> Trainer:
     config = recipe(**changes)
     with (strategy or tf.distribute.get_strategy()).scope():
-        return build.trainer(config, 1, CLASSES if config.conditional else 0, jit=jit)
+        return build.trainer(config, 1, CLASSES, jit=jit)
 
 
 def batch(number: int = 0, size: int = BATCH, labels: bool = False) -> dict[str, np.ndarray]:

@@ -57,6 +57,33 @@ class Random:
         return tf.reshape(numbers[:, :size], shape)
 
 
+class Noise:
+    """The random numbers of one call of a network in training; a call without one is free of noise.
+
+    Each draw is named by the call's purpose and its place in the call, so that it is the same in every trace.
+
+    Args:
+        random: of this replica and step.
+        purpose: of the call, "data" or "samples" say.
+    """
+
+    def __init__(self, random: Random, purpose: str):
+        self._random, self._purpose, self._draws = random, purpose, 0
+
+    def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
+        """Zeros a share `rate` of the units and scales up the others (Srivastava et al., 2014).  [B, ...]"""
+        keep = self._random.uniform(self._next(), x.shape) >= rate
+        return tf.where(keep, x / tf.cast(1.0 - rate, x.dtype), tf.zeros([], x.dtype))
+
+    def gaussian(self, x: tf.Tensor, deviation: float) -> tf.Tensor:
+        """x + N(0, deviation^2).  [B, ...]"""
+        return x + tf.cast(deviation * self._random.normal(self._next(), x.shape), x.dtype)
+
+    def _next(self) -> str:
+        self._draws += 1
+        return f"noise/{self._purpose}/{self._draws}"
+
+
 def unit(bits: tf.Tensor) -> tf.Tensor:
     """uint32 -> float32 in [0, 1): the top 23 bits as the mantissa of a number in [1, 2)."""
     one = tf.constant(0x3F800000, tf.uint32)

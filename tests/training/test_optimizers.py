@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfdfm.config.keys import OPTIMIZER
 from tfdfm.training.optimizers import FusedAdam, make
 
 
@@ -21,23 +22,35 @@ def test_fused_adam_is_keras_adam():
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["adam", "rmsprop"])
-def test_the_learning_rate_is_halved_after_so_many_steps(method):
-    """Of gradients that never change sign or size the step of both is the learning rate."""
+def rates(player="discriminator", **keys):
+    """Of gradients that never change sign or size the step of each method is the learning rate: of five steps."""
     weight = keras.Variable(tf.zeros([1]))
-    adam = make(method, learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1e-8, halve_every=2)
-    adam.build([weight])
-    seen = []
+    optimizer = make(player, OPTIMIZER | dict(learning_rate=1.0, beta_1=0.0, beta_2=0.0) | keys)
+    optimizer.build([weight])
+    seen = [0.0]
     for _ in range(5):
-        adam.apply([tf.ones([1])], [weight])
+        optimizer.apply([tf.ones([1])], [weight])
         seen.append(-float(weight.numpy()[0]))
-    np.testing.assert_allclose(np.diff([0.0, *seen]), [1, 1, 0.5, 0.5, 0.25], rtol=1e-5)
+    return pytest.approx(np.diff(seen), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["adam", "rmsprop", "sgd"])
+def test_the_learning_rate_is_halved_and_falls_to_zero(method):
+    assert rates(method=method, halve_every=2) == [1, 1, 0.5, 0.5, 0.25]
+    assert rates(method=method, decay_from=1, decay_until=3) == [1, 1, 0.5, 0, 0]
+
+
+def test_the_generator_may_have_an_optimizer_of_its_own():
+    keys = dict(generator_method="sgd", generator_learning_rate=0.5, generator_until=2)
+    assert rates("generator", **keys) == [0.5, 0.5, 0, 0, 0]
+    assert rates("discriminator", **keys) == [1, 1, 1, 1, 1]
+    assert isinstance(make("generator", OPTIMIZER | keys), keras.optimizers.SGD)
 
 
 def test_rmsprop_is_the_papers():
     """v = rho v + (1 - rho) g^2, w -= rate g / sqrt(v + epsilon)"""
     weight, slopes = keras.Variable(tf.zeros([2])), np.array([[1.0, -2.0], [3.0, 0.5]], np.float32)
-    optimizer = make("rmsprop", learning_rate=5e-5, beta_1=0.0, beta_2=0.99, epsilon=1e-8, halve_every=0)
+    optimizer = make("discriminator", OPTIMIZER | dict(method="rmsprop", learning_rate=5e-5, beta_2=0.99))
     optimizer.build([weight])
     expected, squares = np.zeros(2), np.zeros(2)
     for slope in slopes:

@@ -2,7 +2,8 @@
 
 from tfdfm.data.batches import batches, check_batch_size
 from tfdfm.data.folder import sides
+from tfdfm.data.labelled import labelled
 from tfdfm.data.loading import Description, Images, describe, load
 from tfdfm.data.names import NAMED
 
-__all__ = ["NAMED", "Description", "Images", "batches", "check_batch_size", "describe", "load", "sides"]
+__all__ = ["NAMED", "Description", "Images", "batches", "check_batch_size", "describe", "labelled", "load", "sides"]

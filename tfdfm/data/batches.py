@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdfm.data.loading import Images
 from tfdfm.errors import UsageError
+from tfdfm.random import key
 
 _ROUNDS = 8  # of the index cipher: four leave a trace of the order in small sets
 
@@ -48,30 +49,55 @@ def batches(
     replicas: int = 1,
     local_replicas: range = range(1),
     moves: int = 1,
+    labelled: np.ndarray | None = None,
+    supervised: bool = False,
 ) -> tf.data.Dataset:
     """For each step in [first_step, last_step) and each of `local_replicas`, that replica's share of the global batch.
 
     Elements are {"images": uint8 [b, H, W, C], "labels": int32 [b]} with b = batch_size / replicas; no "labels" when
     the set has none. `batch_size` is global. A step of several moves takes as many batches in turn: b is as many
     times as large. Raises UsageError for a batch that is too large or does not divide.
+
+    Where only the images `labelled` keep their labels, others have -1. `supervised` adds "labelled_images" and
+    "labelled_labels": as many of them, in an order of their own.
     """
     check_batch_size(images, batch_size, replicas)
     share, local = batch_size // replicas, len(local_replicas)
-    pixels, labels = np.asarray(images.pixels), images.labels  # a plain view of the map: rows are copied, no more
-    arrays = {"images": pixels} if labels is None else {"images": pixels, "labels": labels}
+    arrays = _arrays(images, labelled)
 
     def element(number: tf.Tensor) -> dict[str, tf.Tensor]:
         step = number // local
         replica = local_replicas.start + number % local * local_replicas.step
         positions = replica * share + tf.range(share, dtype=tf.int64)
-        turns = [indices(len(pixels), batch_size, seed, step * moves + turn, positions) for turn in range(moves)]
-        rows = tf.concat(turns, 0)  # [b]
-        types = [array.dtype for array in arrays.values()]
-        taken = tf.numpy_function(lambda index: [array[index] for array in arrays.values()], [rows], types, False)
-        return {
-            key: tf.ensure_shape(value, [moves * share, *array.shape[1:]])
-            for (key, array), value in zip(arrays.items(), taken, strict=True)
-        }
+        steps = [step * moves + turn for turn in range(moves)]
+        found = _gathered(arrays, _rows(len(images.pixels), batch_size, seed, steps, positions))
+        if supervised:
+            rows = _rows(len(labelled), batch_size, key(seed, "labelled") % 2**63, steps, positions)
+            found |= {f"labelled_{name}": value for name, value in _gathered(arrays, tf.gather(labelled, rows)).items()}
+        return found
 
     numbers = tf.data.Dataset.range(first_step * local, last_step * local)
     return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(4 * local)
+
+
+def _arrays(images: Images, labelled: np.ndarray | None) -> dict[str, np.ndarray]:
+    pixels, labels = np.asarray(images.pixels), images.labels  # a plain view of the map: rows are copied, no more
+    if labelled is not None:
+        labels = np.full_like(images.labels, -1)
+        labels[labelled] = images.labels[labelled]
+    return {"images": pixels} if labels is None else {"images": pixels, "labels": labels}
+
+
+def _rows(count: int, batch_size: int, seed: int, steps: list[tf.Tensor], positions: tf.Tensor) -> tf.Tensor:
+    """int64 [b]: the images at `positions` of the batches of `steps`, one batch after the other."""
+    return tf.concat([indices(count, batch_size, seed, step, positions) for step in steps], 0)
+
+
+def _gathered(arrays: dict[str, np.ndarray], rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The rows [b] of each array."""
+    types = [array.dtype for array in arrays.values()]
+    taken = tf.numpy_function(lambda index: [array[index] for array in arrays.values()], [rows], types, False)
+    return {
+        name: tf.ensure_shape(value, [*rows.shape, *array.shape[1:]])
+        for (name, array), value in zip(arrays.items(), taken, strict=True)
+    }

@@ -6,11 +6,15 @@ from tfdfm.errors import UsageError, nearest
 from tfdfm.networks import autoencoders, denoisers, discriminators, generators
 from tfdfm.networks.layers import Network
 
-MODULES = {"generator": (generators,), "discriminator": (discriminators, autoencoders), "denoiser": (denoisers,)}
+MODULES = {
+    "generator": (generators,),
+    "discriminator": (discriminators, autoencoders),
+    "denoiser": (denoisers,),
+}
 
 
 def classes(kind: str) -> dict[str, type[Network]]:
-    """{name: network} of a kind: "generator", "discriminator" or "denoiser"."""
+    """{name: network} of a kind: a key of `MODULES`."""
     return {
         name: found
         for module in MODULES[kind]

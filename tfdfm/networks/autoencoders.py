@@ -6,44 +6,28 @@ import tensorflow as tf
 from tfdfm.errors import UsageError
 from tfdfm.networks import shapes
 from tfdfm.networks.critique import Critique
+from tfdfm.networks.discriminators import FullyConnected
 from tfdfm.networks.generators import Began
 from tfdfm.networks.layers import BatchStatistics, Elu, Unlabelled
+from tfdfm.random import Noise
 
 
-class FullyConnectedAutoencoder(Unlabelled):
+class FullyConnectedAutoencoder(FullyConnected):
     """The discriminator of EBGAN's grid on MNIST (section 4.1, appendix C): a deep encoder, a decoder of one layer.
 
-    ReLU after all but the decoder, batch norm too but for the input layer; the paper's "each weight layer" would have
-    it at the reconstruction as well, which is left linear here. Weights from N(0, 0.002).
-
-    Args:
-        image_size: pixels a side.
-        depth: layers of encoder and decoder together, at least 2 (nLayerD).
-        width: units of each but the last (sizeD), and the features Phi, after the ReLU.
-        seed: of the initial weights.
+    Its other layers and its arguments are those of `FullyConnected`; depth counts encoder and decoder together
+    (nLayerD). The reconstruction is left linear, without the batch norm that "each weight layer" would have.
     """
-
-    def __init__(self, image_size: int, num_classes: int = 0, *, depth=2, width=1024, seed: int, **kwargs):
-        super().__init__(num_classes, seed, **kwargs)
-        if depth < 2:
-            raise UsageError(f"Expected discriminator.depth to be at least 2 in an autoencoder, given {depth}.")
-        self.num_features, self.feature_shape = width, (1, 1, width)
-        self.first = self.dense(width, use_bias=True)
-        self.hidden = [self.dense(width) for _ in range(depth - 2)]
-        self.norms = [self.norm() for _ in self.hidden]
 
     def build(self, shape):
         self.last = self.dense(shape[1] * shape[2] * shape[3], use_bias=True)
 
-    def initializer(self) -> keras.initializers.Initializer:
-        return keras.initializers.RandomNormal(0.0, 0.002, seed=self.next_seed())
-
-    def call(self, images, labels=None, statistics: BatchStatistics | None = None) -> Critique:
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], reconstruction [B, H, W, C]."""
-        x = keras.ops.relu(self.first(tf.reshape(images, [-1, self.last.units])))
-        for dense, norm in zip(self.hidden, self.norms, strict=True):
-            x = keras.ops.relu(norm(dense(x), statistics=statistics))
-        return _critique(images, x, self.last(x), root_of_squares)
+        code, x = self.encode(images, statistics, noise)
+        return _critique(images, code, self.last(x), root_of_squares)
 
 
 class ConvolutionalAutoencoder(Unlabelled):
@@ -75,7 +59,9 @@ class ConvolutionalAutoencoder(Unlabelled):
     def build(self, shape):
         self.last = self.transposed_conv(shape[-1], 4, 2)
 
-    def call(self, images, labels=None, statistics: BatchStatistics | None = None) -> Critique:
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], reconstruction [B, H, W, C]."""
         x = self.encoder[0](images)
         for norm, conv in zip(self.encoder_norms, self.encoder[1:], strict=True):
@@ -112,7 +98,9 @@ class BeganAutoencoder(Elu):
             self.image_size, shape[-1], width=self.width, seed=self.next_seed(), dtype=self.dtype_policy
         )
 
-    def call(self, images, labels=None, statistics: BatchStatistics | None = None) -> Critique:
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], reconstruction [B, H, W, C]."""
         x = images
         for conv in self.convs:

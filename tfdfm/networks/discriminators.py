@@ -1,11 +1,15 @@
 """Discriminators: images to a score, and the features Phi."""
 
+import math
+
 import keras
 import tensorflow as tf
 
+from tfdfm.errors import UsageError
 from tfdfm.networks import shapes
 from tfdfm.networks.critique import Critique
-from tfdfm.networks.layers import BatchStatistics, Network, with_labels
+from tfdfm.networks.layers import BatchStatistics, Network, Unlabelled, with_labels
+from tfdfm.random import Noise
 
 
 class Radford(Network):
@@ -51,7 +55,9 @@ class Radford(Network):
             x = norm(conv(with_labels(maps[-1], one_hot)), statistics=statistics)
         return [*maps, keras.ops.relu(x)]
 
-    def call(self, images, labels=None, statistics: BatchStatistics | None = None) -> Critique:
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
         """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B] and features [B, F] after the ReLU."""
         features = tf.reshape(self.activations(images, labels, statistics)[-1], [-1, self.num_features])  # [B, F]
         score = self.head(with_labels(features, self._one_hot(labels)))  # [B, 1]
@@ -59,6 +65,58 @@ class Radford(Network):
 
     def _one_hot(self, labels):
         return tf.one_hot(labels, self.num_classes) if self.num_classes else None
+
+
+class FullyConnected(Unlabelled):
+    """The discriminator of the GANs in EBGAN's grid on MNIST (section 4.1, appendix C).
+
+    ReLU after all layers but the last, batch norm too but for the input layer; the paper's "each weight layer" would
+    have it at the score as well, which is left linear here. Weights from N(0, 0.002).
+
+    Args:
+        image_size: pixels a side.
+        depth: layers, at least 2 (nLayerD).
+        width: units of each but the last (sizeD), and the features Phi, after the ReLU.
+        dropout: the share of each of these layers' units that is dropped in training (dropoutD).
+        seed: of the initial weights.
+    """
+
+    def __init__(self, image_size: int, num_classes=0, *, depth=2, width=1024, dropout=0.0, seed: int, **kwargs):
+        super().__init__(num_classes, seed, **kwargs)
+        if depth < 2 or not 0 <= dropout < 1:
+            raise UsageError(
+                f"Expected discriminator.depth of at least 2 and discriminator.dropout in [0, 1), given {depth} and "
+                f"{dropout}. Set --config.discriminator.depth and --config.discriminator.dropout."
+            )
+        self.dropout = dropout
+        self.num_features, self.feature_shape = width, (1, 1, width)
+        self.first = self.dense(width, use_bias=True)
+        self.hidden = [self.dense(width) for _ in range(depth - 2)]
+        self.norms = [self.norm() for _ in self.hidden]
+
+    def build(self, shape):
+        self.last = self.dense(1, use_bias=True)
+
+    def initializer(self) -> keras.initializers.Initializer:
+        return keras.initializers.RandomNormal(0.0, 0.002, seed=self.next_seed())
+
+    def encode(self, images, statistics: BatchStatistics | None, noise: Noise | None):
+        """images [B, H, W, C] -> features [B, F], and what the last layer is to see of them."""
+
+        def dropped(x):
+            return noise.dropout(x, self.dropout) if noise and self.dropout else x
+
+        x = keras.ops.relu(self.first(tf.reshape(images, [-1, math.prod(images.shape[1:])])))
+        for dense, norm in zip(self.hidden, self.norms, strict=True):
+            x = keras.ops.relu(norm(dense(dropped(x)), statistics=statistics))
+        return x, dropped(x)
+
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
+        """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F]."""
+        features, x = self.encode(images, statistics, noise)
+        return Critique(tf.cast(tf.reshape(self.last(x), [-1]), tf.float32), tf.cast(features, tf.float32))
 
 
 def keep(x, statistics: BatchStatistics | None = None):

@@ -92,6 +92,8 @@ class Network(keras.Model):
         seed: of the initial weights.
     """
 
+    classifies = False  # whether a discriminator gives class logits, instead of taking labels
+
     def __init__(self, seed: int, **kwargs):
         super().__init__(**kwargs)
         self._seed = seed

@@ -6,6 +6,8 @@ features.
 
 import tensorflow as tf
 
+from tfdfm.random import Noise
+
 
 class once:
     """`functools.cached_property` without the lock that Python 3.11 holds over all instances: replicas are threads
@@ -34,24 +36,36 @@ class Play:
     Args:
         networks: by name: "generator", "discriminator" and those that the objectives add.
         images: uint8 [B, H, W, C].
-        labels: int32 [B], or None.
+        labels: int32 [B], -1 where an image's is not known; None of unconditional models.
+        labelled: (uint8 [B, H, W, C], int32 [B]), a batch of images that have labels, or None.
         random: the `tfdfm.random.Random` of this replica and step.
         latent: (width of z, "uniform" in [-1, 1] or "normal").
         step: int64 scalar, finished steps.
+        terms: the objectives, for what they do to the images that D sees.
     """
 
-    def __init__(self, networks, images, labels, *, random, latent, step, flip=False, kept=None, dropped=None):
+    def __init__(
+        self,
+        networks,
+        images,
+        labels,
+        *,
+        random,
+        latent,
+        step,
+        labelled=None,
+        flip=False,
+        kept=None,
+        dropped=None,
+        terms=(),
+    ):
         self.networks, self.labels, self.random, self.step = networks, labels, random, step
         self.kept, self.dropped = kept, dropped
-        self._pixels, self._latent, self._flip = images, latent, flip
+        self._pixels, self._labelled, self._latent, self._flip, self._terms = images, labelled, latent, flip, terms
 
     @once
     def images(self) -> tf.Tensor:
-        images = tf.cast(self._pixels, tf.float32) / 127.5 - 1.0  # [B, H, W, C]
-        if not self._flip:
-            return images
-        heads = self.random.uniform("flip", [images.shape[0], 1, 1, 1]) < 0.5
-        return tf.where(heads, images[:, :, ::-1], images)
+        return self._scaled(self._pixels, "flip")  # [B, H, W, C]
 
     @once
     def latents(self) -> tf.Tensor:
@@ -59,17 +73,47 @@ class Play:
 
     @once
     def generated(self) -> tf.Tensor:
-        return self.networks["generator"](self.latents, labels=self.labels, statistics=self.kept)  # [B, H, W, C]
+        generator = self.networks["generator"]
+        return generator(self.latents, labels=self.sample_labels, statistics=self.kept)  # [B, H, W, C]
+
+    @once
+    def sample_labels(self) -> tf.Tensor | None:
+        """int32 [B], what the samples are made for: the data's labels, drawn where these are not known."""
+        if self.labels is None:
+            return None
+        classes = self.networks["generator"].num_classes
+        drawn = tf.cast(self.random.uniform("labels", [self.labels.shape[0]]) * classes, tf.int32)
+        return tf.where(self.labels < 0, drawn, self.labels)
 
     @once
     def real(self):
         """D's `Critique` of the data."""
-        return self.networks["discriminator"](self.images, labels=self.labels, statistics=self.kept)
+        return self.critique(self.images, "data", self.kept, labels=self.labels)
 
     @once
     def fake(self):
         """D's `Critique` of the samples; a sample is shown with the label that it was made for."""
-        return self.networks["discriminator"](self.generated, labels=self.labels, statistics=self.dropped)
+        return self.critique(self.generated, "samples", self.dropped, labels=self.sample_labels)
+
+    @once
+    def labelled(self):
+        """(D's `Critique` of a batch of labelled images, their labels int32 [B])."""
+        pixels, labels = self._labelled
+        return self.critique(self._scaled(pixels, "labelled/flip"), "labelled", self.dropped), labels
+
+    def critique(self, images, purpose: str, statistics, **inputs):
+        """The discriminator's `Critique` of images in [-1, 1], as the terms let it see them."""
+        for term in self._terms:
+            images = term.seen(self, images, purpose)
+        noise = Noise(self.random, purpose)
+        return self.networks["discriminator"](images, statistics=statistics, noise=noise, **inputs)
+
+    def _scaled(self, pixels, purpose: str) -> tf.Tensor:
+        images = tf.cast(pixels, tf.float32) / 127.5 - 1.0
+        if not self._flip:
+            return images
+        heads = self.random.uniform(purpose, [images.shape[0], 1, 1, 1]) < 0.5
+        return tf.where(heads, images[:, :, ::-1], images)
 
 
 def draw_latents(random, batch: int, width: int, prior: str) -> tf.Tensor:
@@ -77,6 +121,9 @@ def draw_latents(random, batch: int, width: int, prior: str) -> tf.Tensor:
     if prior == "normal":
         return random.normal("latents", [batch, width])
     return random.uniform("latents", [batch, width]) * 2.0 - 1.0
+
+
+ADVERSARIAL = {"generator": ("generator",), "discriminator": ("discriminator",)}  # players of most games
 
 
 class Objective(tf.Module):
@@ -90,11 +137,18 @@ class Objective(tf.Module):
     needs: tuple[str, ...] = ()  # fields of Critique that must be there
     full_precision: tuple[str, ...] = ()  # networks that must compute in float32
     unnormalised: tuple[str, ...] = ()  # networks that must have no batch norm
-    players: tuple[str, ...] = ()  # players it adds, each owning the network of that name
+    players: dict[str, tuple[str, ...]] = {}  # the players that it adds, and the networks that each owns
     game: bool = False  # whether it is the game of G against D itself; a recipe has one
+    play: type[Play] = Play  # of a game
+    conditional: bool = False  # whether G must take labels
+    supervised: bool = False  # whether it learns from a batch of labelled images, `play.labelled`
 
     def __init__(self):
         super().__init__()
+
+    def seen(self, play: Play, images: tf.Tensor, purpose: str) -> tf.Tensor:
+        """What D sees of images [B, H, W, C]; `purpose` names them, "data" or "samples" say."""
+        return images
 
     def diagnostics(self, play: Play, losses: dict[str, dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
         """{name: scalar} to log, averaged over replicas. `losses` are all players' losses in this move."""

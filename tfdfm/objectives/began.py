@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
 
 
 class BoundaryEquilibrium(Objective):
@@ -16,7 +16,7 @@ class BoundaryEquilibrium(Objective):
         lambda_k: the learning rate of k, which starts at 0 and stays in [0, 1].
     """
 
-    game = True
+    game, players = True, ADVERSARIAL
     needs = ("reconstruction",)
 
     def __init__(self, gamma: float = 0.5, lambda_k: float = 0.001):

@@ -19,7 +19,7 @@ class DenoisingFeatureMatching(Objective):
     """
 
     needs = ("features",)
-    players = ("denoiser",)
+    players = {"denoiser": ("denoiser",)}
 
     def __init__(self, weight: float = 0.03, sigma: float = 1.0, anneal_steps: int = 0):
         super().__init__()

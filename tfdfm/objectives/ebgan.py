@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
 
 
 class EnergyBased(Objective):
@@ -15,7 +15,7 @@ class EnergyBased(Objective):
         margin: m, the energy of a sample above which D leaves it alone (appendix C: MNIST 10, CelebA 20, LSUN 80).
     """
 
-    game = True
+    game, players = True, ADVERSARIAL
     needs = ("reconstruction",)
 
     def __init__(self, margin: float = 10.0):

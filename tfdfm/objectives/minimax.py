@@ -2,13 +2,13 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
 
 
 class Minimax(Objective):
     """arg min_G max_D  E log D(x) + E log(1 - D(G(z))), D the sigmoid of the discriminator's score."""
 
-    game = True
+    game, players = True, ADVERSARIAL
 
     def discriminator_loss(self, play: Play):
         return {

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
 
 
 class Wasserstein(Objective):
@@ -14,7 +14,7 @@ class Wasserstein(Objective):
         clip: the largest weight of the critic (paper: 0.01); 0: none, with a gradient penalty.
     """
 
-    game = True
+    game, players = True, ADVERSARIAL
 
     def __init__(self, clip: float = 0.01):
         super().__init__()

@@ -9,14 +9,16 @@ from tfdfm.errors import UsageError
 from tfdfm.networks import Network
 from tfdfm.networks.critique import Critique
 from tfdfm.networks.layers import BatchNorm
-from tfdfm.random import key
+from tfdfm.objectives import Objective
+from tfdfm.random import Random, key
 from tfdfm.training import distribution, optimizers
 from tfdfm.training.move import Game, Player, Settings
 from tfdfm.training.trainer import Trainer
 
 
 def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
-    """The recipe's generator, built. `num_classes` is 0 for an unconditional one."""
+    """The recipe's generator, built. `num_classes` of the data, 0 where it has no labels."""
+    num_classes = num_classes if config.conditional else 0
     made = _network(config, "generator", config.image_size, channels, num_classes)
     wanted = getattr(made, "num_latents", config.latent_size)
     if wanted != config.latent_size:
@@ -29,31 +31,61 @@ def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
     return made
 
 
-def discriminator(config: ConfigDict, channels: int, num_classes: int) -> tuple[Network, Critique]:
-    """The recipe's discriminator, built, and what it says of an image of zeros."""
-    made = _network(config, "discriminator", config.image_size, num_classes)
-    labels = tf.zeros([1], tf.int32) if num_classes else None
-    return made, made(tf.zeros([1, config.image_size, config.image_size, channels]), labels=labels)
+def discriminator(config: ConfigDict, num_classes: int) -> Network:
+    """The recipe's discriminator; its first call builds it. `num_classes` of the data, 0 where it has none."""
+    kind = networks.find("discriminator", config.discriminator.network)
+    if kind.classifies and not num_classes:
+        raise UsageError(
+            f"The discriminator {config.discriminator.network} tells classes, and {config.dataset} has no labels. "
+            "Set --config.discriminator.network."
+        )
+    return _network(
+        config, "discriminator", config.image_size, num_classes if config.conditional or kind.classifies else 0
+    )
 
 
 def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -> Trainer:
     """Networks, objectives and players of a resolved recipe; call it inside the strategy's scope.
 
+    Args:
+        num_classes: of the data, 0 where it has no labels.
+
     Raises:
         UsageError: an image size that no network fits, or a term that needs what the discriminator does not say.
     """
     terms = {term: objectives.find(term)(**config[term]) for term in config.terms}
-    nets = {"generator": generator(config, channels, num_classes)}
-    nets["discriminator"], critique = discriminator(config, channels, num_classes)
-    _check_needs(terms, critique, nets)
-    if any("denoiser" in objective.players for objective in terms.values()):
-        nets["denoiser"] = _denoiser(config, nets["discriminator"])
-    players = [Player(name, (name,), optimizers.make(**config.optimizer), name == "discriminator") for name in nets]
+    owners = {player: owned for objective in terms.values() for player, owned in objective.players.items()}
+    nets = _networks(config, channels, num_classes, terms, {name for owned in owners.values() for name in owned})
+    players = [
+        Player(name, owned, optimizers.make(name, config.optimizer), name == "discriminator")
+        for name, owned in owners.items()
+    ]
     settings = Settings(**{name: config[name] for name in Settings._fields})
     average = generator(config, channels, num_classes) if config.ema_decay else None
     made = Trainer(Game(nets, terms, players, settings), average=average, jit=jit)
     made.compile(steps_per_execution=config.steps_per_execution, jit_compile=False)
     return made
+
+
+def _networks(config, channels: int, num_classes: int, terms: dict[str, Objective], wanted: set[str]) -> dict:
+    """The networks that the players own, built by what they say of one image of zeros."""
+    nets = {"generator": generator(config, channels, num_classes)} if "generator" in wanted else {}
+    nets |= {"discriminator": discriminator(config, num_classes)} if "discriminator" in wanted else {}
+    zero, size = tf.constant(0, tf.int64), config.image_size
+    game = next(objective for objective in terms.values() if objective.game)
+    play = game.play(
+        nets,
+        tf.zeros([1, size, size, channels], tf.uint8),
+        tf.zeros([1], tf.int32) if num_classes else None,
+        random=Random(config.seed, zero, zero),
+        latent=(config.latent_size, config.prior),
+        step=zero,
+    )
+    critique = play.real if "discriminator" in nets else None
+    _check_needs(terms, critique, nets)
+    if "denoiser" in wanted:
+        nets["denoiser"] = _denoiser(config, nets["discriminator"])
+    return nets
 
 
 def _network(config: ConfigDict, player: str, *args) -> Network:
@@ -74,12 +106,12 @@ def _denoiser(config: ConfigDict, discriminator: Network) -> Network:
     return made
 
 
-def _check_needs(terms: dict[str, objectives.Objective], critique: Critique, nets: dict[str, Network]):
+def _check_needs(terms: dict[str, Objective], critique: Critique | None, nets: dict[str, Network]):
     for term, objective in terms.items():
         for field in objective.needs:
-            if getattr(critique, field) is None:
+            if getattr(critique, field, None) is None:
                 raise UsageError(
-                    f"The term {term!r} needs the discriminator's {field}, which this discriminator does not give."
+                    f"The term {term!r} needs the discriminator's {field}, which this recipe's does not give."
                 )
         for name in objective.unnormalised:
             if any(isinstance(layer, BatchNorm) for layer in nets[name]._flatten_layers()):

@@ -50,6 +50,7 @@ class Game:
     def __init__(self, networks: dict, objectives: dict[str, Objective], players: list[Player], settings: Settings):
         self.networks, self.objectives, self.players, self.settings = networks, objectives, players, settings
         self.populations: dict[bool, list[keras.Variable]] = {}  # of the statistics of a last move and of others
+        self.play = next(objective.play for objective in objectives.values() if objective.game)
         self.loss_names: list[str] = []  # among the scalars of the last trace
 
     def weights(self, player: Player) -> list[keras.Variable]:
@@ -80,7 +81,7 @@ class Game:
         scalars = {f"{name}/{term}": value for name, of in shares.items() for term, value in of.items()}
         if last:
             self.loss_names = list(scalars)
-            scalars |= self._diagnostics(play, losses) | self._gradient_norms(tape, shares["generator"], step)
+            scalars |= self._diagnostics(play, losses) | self._gradient_norms(tape, shares.get("generator", {}), step)
         recorded = play.kept.recorded if play.kept else []
         self.populations[last] = [variable for variable, _ in recorded]
         return Move(gradients, scalars, [value for _, value in recorded])
@@ -89,16 +90,18 @@ class Game:
         s = self.settings
         synchronised = s.batch_norm == "synchronised"
         kept, dropped = (None, None) if s.batch_norm == "frozen" else (BatchStatistics(synchronised) for _ in range(2))
-        return Play(
+        return self.play(
             self.networks,
             batch["images"],
             batch.get("labels"),
+            labelled=(batch["labelled_images"], batch["labelled_labels"]) if "labelled_images" in batch else None,
             random=Random(s.seed, step * s.n_critic + tf.cast(turn, tf.int64), position),
             latent=(s.latent_size, s.prior),
             step=step,
             flip=s.flip,
             kept=kept,
             dropped=dropped,
+            terms=tuple(self.objectives.values()),
         )
 
     def _losses(self, player: Player, play: Play) -> dict[str, tf.Tensor]:
@@ -126,7 +129,7 @@ class Game:
         Left out with synchronised batch norm, whose gradient talks to the other replicas and cannot stand in a
         branch.
         """
-        if self.settings.batch_norm == "synchronised":
+        if self.settings.batch_norm == "synchronised" or not shares:
             return {}
         weights = _values(next(self.weights(p) for p in self.players if p.name == "generator"))
         names = [f"generator/gradient_norm_{term}" for term in shares]

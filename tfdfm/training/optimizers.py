@@ -1,23 +1,50 @@
 """The optimizers of a recipe; Adam as one fused op for each weight."""
 
+from collections.abc import Mapping
+
 import keras
 import tensorflow as tf
 
 
-def make(
-    method: str, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, halve_every: int
-) -> keras.optimizers.Optimizer:
-    """The optimizer of a recipe's keys.
+def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
+    """The optimizer of a player by a recipe's keys `optimizer`.
+
+    "adam"; "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1; "sgd" without momentum.
+    """
+    own = player == "generator"
+    method = own and keys["generator_method"] or keys["method"]
+    rate = own and keys["generator_learning_rate"] or keys["learning_rate"]
+    until = keys["generator_until"] if own else 0
+    if keys["halve_every"] or keys["decay_until"] or until:
+        rate = LearningRate(rate, keys["halve_every"], keys["decay_from"], keys["decay_until"], until)
+    if method == "rmsprop":
+        return keras.optimizers.RMSprop(rate, rho=keys["beta_2"], epsilon=keys["epsilon"])
+    if method == "sgd":
+        return keras.optimizers.SGD(rate)
+    return FusedAdam(rate, keys["beta_1"], keys["beta_2"], keys["epsilon"])
+
+
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """Of each update: halved again and again, falling linearly to 0, and 0 after the last one; each unless it is 0.
 
     Args:
-        method: "adam", or "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1.
-        halve_every: updates after which the learning rate is halved, again and again; 0: never.
+        halve_every: updates after which it is halved.
+        decay_from, decay_until: updates between which it falls to 0.
+        until: the last update.
     """
-    if halve_every:
-        learning_rate = keras.optimizers.schedules.ExponentialDecay(learning_rate, halve_every, 0.5, staircase=True)
-    if method == "rmsprop":
-        return keras.optimizers.RMSprop(learning_rate, rho=beta_2, epsilon=epsilon)
-    return FusedAdam(learning_rate, beta_1, beta_2, epsilon)
+
+    def __init__(self, rate: float, halve_every: int, decay_from: int, decay_until: int, until: int):
+        self.rate, self.halve_every, self.until = rate, halve_every, until
+        self.decay_from, self.decay_until = decay_from, decay_until
+
+    def __call__(self, step):
+        done, rate = tf.cast(step, tf.float32), tf.constant(self.rate, tf.float32)
+        if self.halve_every:
+            rate *= tf.pow(0.5, tf.floor(done / self.halve_every))
+        if self.decay_until:
+            left = (self.decay_until - done) / (self.decay_until - self.decay_from)
+            rate *= tf.clip_by_value(left, 0.0, 1.0)
+        return tf.where(done >= self.until, 0.0, rate) if self.until else rate
 
 
 class FusedAdam(keras.optimizers.Adam):

@@ -11,7 +11,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import config as recipes
-from tfdfm import data, files
+from tfdfm import data, files, objectives
 from tfdfm.errors import UsageError
 from tfdfm.training import build, distribution, judges, scores
 from tfdfm.training.callbacks import callbacks
@@ -24,17 +24,35 @@ def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict
     """The checked recipe with its image size filled in, and what is known of the data before it is read."""
     config = recipes.check(config)
     found = data.describe(config.dataset, config.image_size or None, data_dir)
-    if config.conditional and not found.num_classes:
-        raise UsageError(
-            f"conditional=True needs labels, and {config.dataset} has none. Set --config.conditional=False."
-        )
     if config.score_every and not 2 <= (found.num_classes or 0) <= scores.SAMPLES // 2:
         raise UsageError(
             f"score_every={config.score_every} needs the labels of 2 to {scores.SAMPLES // 2:,} classes, and "
             f"{config.dataset} has {found.num_classes or 'none'}. Set --config.score_every=0."
         )
+    _check_labels(config, found)
     config.image_size = found.image_size
     return config, found
+
+
+def _check_labels(config: ConfigDict, found: data.Description):
+    """Raises UsageError where the recipe asks for labels and its data has none, or the other way round."""
+    terms = {term: objectives.find(term) for term in config.terms}
+    for key in ("conditional", "labelled", "test_every"):
+        if config[key] and not found.num_classes:
+            raise UsageError(
+                f"{key}={config[key]} needs labels, and {config.dataset} has none. "
+                f"Set --config.{key}={type(config[key])(0)}."
+            )
+    for term, objective in terms.items():
+        if objective.conditional and not config.conditional:
+            raise UsageError(f"The term {term!r} needs a conditional recipe. Set --config.conditional=True.")
+    if _supervised(config) and config.labelled < config.batch_size:
+        raise UsageError(
+            f"This recipe learns from batches of {config.batch_size} labelled images, given labelled={config.labelled}."
+            " Set --config.labelled or --config.batch_size."
+        )
+    if config.labelled and not _supervised(config) and not config.conditional:
+        raise UsageError("No term of this recipe learns from labels. Set --config.labelled=0.")
 
 
 class Stopped(NamedTuple):
@@ -95,7 +113,7 @@ def build_trainer(config: ConfigDict, found: data.Description, strategy: tf.dist
     """The trainer of a resolved recipe, its variables made by the strategy."""
     jit = distribution.use_xla(config.jit, strategy, config.batch_norm)
     with strategy.scope():
-        return build.trainer(config, found.channels, found.num_classes if config.conditional else 0, jit=jit)
+        return build.trainer(config, found.channels, found.num_classes or 0, jit=jit)
 
 
 def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
@@ -108,6 +126,7 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     share *= config.n_critic
     batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
     batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
+    batch |= {f"labelled_{name}": spec for name, spec in batch.items()} if _supervised(config) else {}
 
     @tf.function(autograph=False)
     def step(batch):
@@ -119,7 +138,13 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     }
 
 
+def _supervised(config: ConfigDict) -> bool:
+    return any(objectives.find(term).supervised for term in config.terms)
+
+
 def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):
+    labelled = data.labelled(images, config.labelled, config.seed) if config.labelled else None
+
     def of_worker(context: tf.distribute.InputContext):
         local = context.num_replicas_in_sync // context.num_input_pipelines
         start = context.input_pipeline_id * local
@@ -132,6 +157,8 @@ def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.St
             replicas=context.num_replicas_in_sync,
             local_replicas=range(start, start + local),
             moves=config.n_critic,
+            labelled=labelled,
+            supervised=_supervised(config),
         )
 
     return strategy.distribute_datasets_from_function(of_worker)

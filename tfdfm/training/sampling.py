@@ -39,7 +39,7 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     weights = "average" if config.ema_decay else "generator"
     step = _restore(run_dir, flat_names(weights, generator.variables), checkpoint, config.checkpoint_every)
     logging.info("The generator of step %d of %s.", step, run_dir)
-    return Trained(generator, config, step, channels, class_names, weights)
+    return Trained(generator, config, step, channels, class_names if config.conditional else (), weights)
 
 
 def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray], list[np.ndarray]]:
@@ -50,23 +50,26 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
         Failure: as `load`.
     """
     config, channels, class_names = described(run_dir)
-    if class_names:
+    network = build.discriminator(config, len(class_names))
+    if not hasattr(network, "activations"):
+        raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} shows no activations.")
+    if network.num_classes:
         raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
-    network, _ = build.discriminator(config, channels, 0)
+    network(tf.zeros([1, config.image_size, config.image_size, channels]))
     _restore(run_dir, flat_names("discriminator", network.variables), checkpoint, config.checkpoint_every)
     layers = tf.function(lambda pixels: network.activations(tf.cast(pixels, tf.float32) / 127.5 - 1.0))
     return lambda images: [layer.numpy() for layer in layers(images)]
 
 
 def described(run_dir: Path) -> tuple[ConfigDict, int, tuple[str, ...]]:
-    """The recipe, in float32; channels; class names of a conditional model."""
+    """The recipe, in float32; channels; class names of the data."""
     path = run_dir / "config.json"
     if not path.exists():
         raise UsageError(f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}.")
     config = recipes.check(recipes.read(path))
     try:
         about = json.loads(path.read_text())["data"]
-        channels, class_names = about["channels"], tuple(about["class_names"]) if config.conditional else ()
+        channels, class_names = about["channels"], tuple(about["class_names"])
     except (KeyError, TypeError):
         raise UsageError(f"{path} is damaged: expected what a run writes of its data. Restore it.") from None
     config.precision = "float32"

@@ -1,0 +1,87 @@
+"""What makes a recipe invalid, whatever the data."""
+
+from ml_collections import ConfigDict
+
+from tfdfm import networks, objectives
+from tfdfm.config.keys import flat, unused
+from tfdfm.errors import UsageError, nearest
+
+CHOICES = {
+    "prior": ("uniform", "normal"),
+    "batch_norm": ("local", "synchronised", "frozen"),
+    "precision": ("float32", "mixed_bfloat16"),
+    "jit": ("auto", "on", "off"),
+    "distribution": ("auto", "mirrored", "multi_worker", "tpu", "none"),
+    "optimizer.method": ("adam", "rmsprop", "sgd"),
+    "optimizer.generator_method": ("", "adam", "rmsprop", "sgd"),
+}
+POSITIVE = (
+    "latent_size",
+    "n_critic",
+    "batch_size",
+    "steps",
+    "steps_per_execution",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+)
+NOT_NEGATIVE = (
+    "seed",
+    "labelled",
+    "test_every",
+    "score_every",
+    *(f"optimizer.{key}" for key in ("halve_every", "decay_from", "decay_until", "generator_until")),
+)
+
+
+def check(config: ConfigDict) -> ConfigDict:
+    """The recipe without the keys of terms that it does not use.
+
+    Raises:
+        UsageError: a value that no run could have.
+    """
+    values = flat(config)
+    for key, allowed in CHOICES.items():
+        if values[key] not in allowed:
+            raise UsageError(nearest(key, values[key], allowed) + f" Set --config.{key}.")
+    sizes = [key for key, value in values.items() if key.split(".")[0] in networks.MODULES and type(value) is int]
+    for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), **dict.fromkeys(NOT_NEGATIVE, 0)}.items():
+        if values[key] < least:
+            raise UsageError(f"Expected {key} to be at least {least}, given {values[key]}. Set --config.{key}.")
+    if not config.optimizer.learning_rate > 0:
+        raise UsageError(f"Expected optimizer.learning_rate to be positive, given {config.optimizer.learning_rate}.")
+    if not 0 <= config.ema_decay < 1:
+        raise UsageError(f"Expected ema_decay in [0, 1), 0 for none; given {config.ema_decay}. Set --config.ema_decay.")
+    for key in ("log_every", "sample_every", "checkpoint_every", "test_every", "score_every", "steps"):
+        if config[key] % config.steps_per_execution:
+            raise UsageError(
+                f"Expected {key} to be a multiple of steps_per_execution ({config.steps_per_execution}), "
+                f"given {config[key]}."
+            )
+    _check_terms(config)
+    needless = unused(config.terms)
+    used = {key: value for key, value in config.items() if key not in needless}
+    kinds = networks.MODULES.keys() - needless
+    return ConfigDict(used | {kind: _network(kind, config[kind]) for kind in kinds})
+
+
+def _network(player: str, given: ConfigDict) -> dict:
+    """A network's keys, those that were left out at their defaults."""
+    known = {"network": given.network, **networks.parameters(player, given.network)}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise UsageError(
+            f"{player}.network={given.network} has no {', '.join(unknown)}; its keys are {', '.join(sorted(known))}. "
+            f"Set --config.{player}.network to one that has."
+        )
+    return known | given.to_dict()
+
+
+def _check_terms(config: ConfigDict):
+    games = [term for term in config.terms if objectives.find(term).game]
+    if len(games) != 1:
+        raise UsageError(
+            f"Expected one term that plays the game of G against D ({', '.join(objectives.games())}), given"
+            f" {', '.join(games) or 'none'} in terms {tuple(config.terms)}."
+        )
+    if len(set(config.terms)) != len(config.terms):
+        raise UsageError(f"Expected each term once, given {tuple(config.terms)}.")
