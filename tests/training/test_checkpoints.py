@@ -198,7 +198,8 @@ def save_all(directory, steps, kill_at=None):
         for variable in variables.values():
             variable.assign(tf.cast(tf.fill(variable.shape, step % 128), variable.dtype))
         saver.save(step)
-        (directory / "saved").write_bytes(b"%d" % step)
+        (directory / "saving").write_bytes(b"%d" % step)
+        os.replace(directory / "saving", directory / "saved")  # whole, whenever this is killed
 
 
 def check_in_child(directory, size):
@@ -207,7 +208,7 @@ def check_in_child(directory, size):
 
 def check(directory, size):
     saved = directory / "saved"
-    least = int(saved.read_bytes()) if saved.exists() and saved.stat().st_size else 0
+    least = int(saved.read_bytes()) if saved.exists() else 0
     variables = state(0, size)
     step = Checkpoints(directory, variables).restore() or 0
     assert step >= least, (step, least)
