@@ -19,7 +19,8 @@ ALLOWED = {  # room: what it may import beside itself
 }
 ALLOWED["serving"] = GROUND | {"config", "data", "networks", "training"}
 ALLOWED["evaluation"] = GROUND | {"config", "data", "metrics", "training", "serving"}
-COMMANDS = {"train", "sample", "evaluate", "export", "serve"}
+ALLOWED["searching"] = ALLOWED["evaluation"] | {"evaluation"}
+COMMANDS = {"train", "search", "sample", "evaluate", "export", "serve"}
 for module in COMMANDS:
     ALLOWED[module] = (ALLOWED.keys() - COMMANDS) | {"command"}
 ALLOWED["command"] = {"errors"}

@@ -17,7 +17,7 @@ _NOISE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]
 def run(main: Callable[[flags.FlagValues], int | None], define: Callable[[flags.FlagValues], None], doc: str):
     """Parses `--flag=value` into the flags that `define` makes and exits with what `main` returns.
 
-    `--config.KEY=VALUE` arguments are kept apart, as `values.overrides`.
+    `--config.KEY=VALUE` arguments are kept apart, as `values.overrides`; `--grid.KEY=...` is the flag --grid=KEY=...
     """
     flags.FLAGS.mark_as_parsed()  # absl's own flags, which its log would miss
     logging.use_absl_handler()
@@ -68,7 +68,8 @@ def parse(argv: list[str], define: Callable[[flags.FlagValues], None], doc: str)
         values.__delattr__("overrides")
         print(doc, values.get_help(), sep="\n")
         sys.exit(0)
-    rest = values([argv[0], *(arg for arg in argv[1:] if not arg.startswith("--config."))])[1:]
+    others = [re.sub(r"^--grid\.", "--grid=", arg) for arg in argv[1:] if not arg.startswith("--config.")]
+    rest = values([argv[0], *others])[1:]
     if rest:
         raise UsageError(f"Expected --flag=value, given {rest[0]!r}. See --help.")
     values.overrides = overrides

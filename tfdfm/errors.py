@@ -12,6 +12,10 @@ class Failure(RuntimeError):
     """Something that cannot be had, written or trusted (data, disk, a damaged file, a diverged run). Exit code 1."""
 
 
+class Diverged(Failure):
+    """A run whose losses or weights are not finite."""
+
+
 def nearest(what: str, name: str, known: Iterable[str]) -> str:
     """One line on an unknown `name`: the nearest known one, and all that exist."""
     known = sorted(known)

@@ -139,5 +139,5 @@ def test_labels_are_refused(kind):
 def test_wrong_sizes_are_refused():
     with pytest.raises(UsageError, match="multiple of 16, given 72"):
         ConvolutionalAutoencoder(72, seed=0)
-    with pytest.raises(UsageError, match="depth to be at least 2 in an autoencoder, given 1"):
+    with pytest.raises(UsageError, match="discriminator.depth of at least 2 .* given 1 and"):
         FullyConnectedAutoencoder(16, depth=1, seed=0)

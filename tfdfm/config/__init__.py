@@ -5,4 +5,16 @@ from tfdfm.config.keys import defaults, override
 from tfdfm.config.recipes import FALLBACK, grid, names, recipe, recipes, select
 from tfdfm.config.stored import differences, read
 
-__all__ = ["FALLBACK", "check", "defaults", "differences", "grid", "names", "override", "read", "recipe", "recipes", "select"]
+__all__ = [
+    "FALLBACK",
+    "check",
+    "defaults",
+    "differences",
+    "grid",
+    "names",
+    "override",
+    "read",
+    "recipe",
+    "recipes",
+    "select",
+]

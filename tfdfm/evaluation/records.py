@@ -38,7 +38,7 @@ def write(path: Path, scores: Mapping[str, dict], drawn: Mapping[str, np.ndarray
     Raises:
         Failure: the disk refuses, or the file there is none of ours.
     """
-    scores = {name: _finite(record) for name, record in scores.items()}
+    scores = {name: finite(record) for name, record in scores.items()}
     with files.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         old = read(path) if path.exists() else {}
@@ -83,10 +83,10 @@ def _free(path: Path) -> Path:
     return free
 
 
-def _finite(value):
+def finite(value):
     """JSON has no NaN: null."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,8 +13,8 @@ def of_scores(scores: Mapping[str, dict]) -> str:
     """A line for each score: value, spread, samples, classifier, reference."""
     rows = [("", "value", "spread", "samples", "classifier", "reference")]
     for name, record in scores.items():
-        rows.append((name, _number(record["value"]), _number(record.get("spread")), *_about(record)))
-    return _aligned(rows)
+        rows.append((name, rounded(record["value"]), rounded(record.get("spread")), *_about(record)))
+    return aligned(rows)
 
 
 def of_runs(run_dirs: Sequence[Path]) -> str:
@@ -40,7 +40,7 @@ def of_runs(run_dirs: Sequence[Path]) -> str:
     for (label, seen, _), cells in groups.items():
         count = str(max(map(len, cells.values())))
         rows.append((label, seen, count, *(_mean(cells.get(column, [])) for column in columns)))
-    return "\n".join([_aligned(rows), "", *(_explained(number, text) for text, number in numbers.items())])
+    return "\n".join([aligned(rows), "", *(_explained(number, text) for text, number in numbers.items())])
 
 
 def _group(run_dir: Path, step: int) -> tuple[str, str, str]:
@@ -60,8 +60,8 @@ def _mean(values: list) -> str:
     """mean ± standard deviation (of a sample: n - 1) over seeds"""
     values = [value for value in values if value is not None]
     if len(values) < 2:
-        return _number(values[0] if values else None)
-    return f"{_number(statistics.mean(values))} ± {_number(statistics.stdev(values), 2)}"
+        return rounded(values[0] if values else None)
+    return f"{rounded(statistics.mean(values))} ± {rounded(statistics.stdev(values), 2)}"
 
 
 def _explained(number: int, text: str) -> str:
@@ -86,11 +86,13 @@ def _short(value) -> str:
     return f"{value['name']} ({', '.join(part for part in (more, check) if part)})"
 
 
-def _number(value: float | None, digits: int = 4) -> str:
+def rounded(value: float | None, digits: int = 4) -> str:
+    """As many significant digits; nothing for None."""
     return "" if value is None else f"{value:.{digits}g}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines of text, each column as wide as it must be."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -17,7 +17,7 @@ import numpy as np
 from absl import logging
 
 from tfdfm import images
-from tfdfm.errors import Failure
+from tfdfm.errors import Diverged
 from tfdfm.training.checkpoints import Checkpoints
 from tfdfm.training.journal import Board, Journal, due
 from tfdfm.training.scores import Scores, keep_best
@@ -58,7 +58,7 @@ def callbacks(
 
 
 class StopOnBadLoss(keras.callbacks.Callback):
-    """Ends the run with a `Failure` at the first loss that is not finite; nothing is written after it."""
+    """Ends the run with `Diverged` at the first loss that is not finite; nothing is written after it."""
 
     def __init__(self, checkpoints: Checkpoints):
         super().__init__()
@@ -200,8 +200,8 @@ def _images_a_step(config: Mapping) -> int:
     return config["batch_size"] * config["n_critic"]
 
 
-def _diverged(what: str, step: int, checkpoints: Checkpoints) -> Failure:
-    return Failure(
+def _diverged(what: str, step: int, checkpoints: Checkpoints) -> Diverged:
+    return Diverged(
         f"Step {step}: {what} is not finite; stopped, nothing saved since. Last good checkpoint: "
         f"{checkpoints.latest() or 'none yet'}. Use a lower learning rate or --precision=float32, in another --run_dir."
     )

@@ -1,0 +1,97 @@
+"""Trains and scores every setting of a grid over a recipe's keys, and draws histograms of the scores.
+
+    python -m tfdfm.search --config=mnist_ebgan_grid
+    python -m tfdfm.search --config=mnist_gan_grid --grid.generator.depth=5 --num=20 --config.steps=300
+    python -m tfdfm.search --config=cifar10_gan --grid.optimizer.learning_rate=1e-4,2e-4 --grid.seed=0,1
+    python -m tfdfm.search --histogram=runs/mnist_ebgan_grid,runs/mnist_gan_grid --out=histogram.png
+
+The same command again goes on, and as many of them as you like share the work, on one host or on several that see the
+directory. --grid.KEY=V1,V2,... replaces an axis of the recipe's own grid, or adds one.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from tfdfm import command
+from tfdfm.errors import UsageError
+
+
+def define(values: flags.FlagValues):
+    flags.DEFINE_string("config", None, "recipe: a name or a .py; with get_grid() it has a grid", flag_values=values)
+    flags.DEFINE_multi_string("grid", [], "an axis: --grid.KEY=V1,V2,...", flag_values=values)
+    flags.DEFINE_integer("num", None, "settings, by a fixed lot (all)", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("search_dir", None, "default: runs/RECIPE", flag_values=values)
+    flags.DEFINE_string("data_dir", None, "prepared tensorflow_datasets (default: TFDS_DATA_DIR)", flag_values=values)
+    flags.DEFINE_list(
+        "metrics", ["modified_inception_score"], "of tfdfm.evaluate, the first one ranks", flag_values=values
+    )
+    flags.DEFINE_integer("samples", 10_000, "that are scored", lower_bound=2, flag_values=values)
+    flags.DEFINE_string("classifier", "dataset", "as of tfdfm.evaluate", flag_values=values)
+    flags.DEFINE_list("histogram", None, "searches to compare, instead of searching", flag_values=values)
+    flags.DEFINE_list("by", [], "keys: a panel for each combination of their values", flag_values=values)
+    flags.DEFINE_list("at_most", [], "keys: a panel for each value that none of them exceeds", flag_values=values)
+    flags.DEFINE_string("out", None, "the histograms as a PNG file", flag_values=values)
+
+
+def main(values: flags.FlagValues) -> int:
+    if bool(values.config) == bool(values.histogram):
+        raise UsageError("Expected one of --config and --histogram.")
+    if values.histogram:
+        return _compare(values)
+    from tfdfm.searching import loop, results
+
+    search, settings = _resolved(values)
+    print(f"{len(settings):,} settings in {search.directory}", flush=True)
+    if stopped := loop.search(search, settings):
+        print(f"Stopped by {stopped.signal.name}; the same command goes on from there.")
+        return 128 + stopped.signal
+    print(results.table(results.read(search.directory)))
+    return 0
+
+
+def _resolved(values: flags.FlagValues):
+    """The search and its settings, each found to be valid."""
+    from tfdfm import config as recipes
+    from tfdfm.searching import grid, loop
+
+    label, base = recipes.select(values.config, None)
+    if wrong := [axis for axis in values.grid if "=" not in axis]:
+        raise UsageError(f"Expected --grid.KEY=V1,V2,..., given --grid.{wrong[0]}.")
+    asked = {key: text.split(",") for key, _, text in (axis.partition("=") for axis in values.grid)}
+    given = dict(pair.partition("=")[::2] for pair in values.overrides)
+    if not (found := recipes.grid(values.config) | asked):
+        raise UsageError(f"{label} has no grid of its own: set an axis by --grid.KEY=V1,V2,...")
+    found |= {key: [given.pop(key)] for key in found.keys() & given.keys()}
+    base = recipes.override(base, given)
+    settings = grid.settings(grid.axes(base, found))
+    if values.num and values.num > len(settings):
+        raise UsageError(
+            f"Expected --num of at most {len(settings):,}, the settings of this grid. Given {values.num:,}."
+        )
+    settings = settings[: values.num]
+    for setting in settings:
+        grid.configured(base, setting)
+    directory = Path(values.search_dir or f"runs/{label}")
+    search = loop.Search(directory, base, values.metrics, values.samples, values.classifier, values.data_dir)
+    search.prepare()
+    return search, settings
+
+
+def _compare(values: flags.FlagValues) -> int:
+    from tfdfm import images
+    from tfdfm.searching import drawing, histogram, results
+
+    searches = {folder: results.read(Path(folder)) for folder in values.histogram}
+    for name, found in searches.items():
+        print(f"{name}, {len(found):,} settings\n{results.table(found)}\n")
+    made = histogram.histogram(searches, values.by, values.at_most)
+    print(histogram.text(made))
+    if values.out:
+        images.write_png(values.out, drawing.draw(made))
+        print(f"Written: {values.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main, define, __doc__)

@@ -1,0 +1,108 @@
+"""The search itself: one setting after the other, each claimed, trained, scored and written down."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import logging
+from ml_collections import ConfigDict
+
+from tfdfm import config as recipes
+from tfdfm.errors import Diverged, UsageError, nearest
+from tfdfm.evaluation import pipeline, scores
+from tfdfm.evaluation.requests import Request
+from tfdfm.searching import claims, grid, results
+from tfdfm.searching.grid import Setting
+from tfdfm.training import journal, judges, run
+
+
+class Search(NamedTuple):
+    """What all settings of a search share."""
+
+    directory: Path
+    base: ConfigDict
+    metrics: list[str]
+    samples: int
+    classifier: str
+    data_dir: str | None
+
+    def prepare(self) -> None:
+        """Makes the classifier and search.json. Raises UsageError: no such scores, or the directory's are others."""
+        for name in self.metrics:
+            if name not in scores.METRICS | scores.ALIASES:
+                raise UsageError(nearest("metric", name, scores.METRICS) + " Set --metrics.")
+        config, _ = run.resolve(self.base, self.data_dir)
+        judges.judge(self.classifier, config.dataset, config.image_size, self.data_dir)
+        scoring = {"metrics": self.metrics, "samples": self.samples, "classifier": self.classifier}
+        results.describe(self.directory, {"recipe": recipes.check(self.base).to_dict(), "scoring": scoring})
+
+    def finished(self, setting: Setting) -> bool:
+        return (self.directory / setting.name / results.NAME).exists()
+
+
+def search(this: Search, settings: Sequence[Setting]) -> run.Stopped | None:
+    """Finishes all settings, each by one process; those that others work at are waited for.
+
+    Returns:
+        What stopped it; None if nothing did.
+    """
+    held, said = claims.Claims(), False
+    with _leaving_cleanly():
+        while left := [setting for setting in settings if not this.finished(setting)]:
+            taken = False
+            for setting in left:
+                claim = None if this.finished(setting) else held.take(this.directory / setting.name)
+                if claim:
+                    taken = True
+                    with claim:  # another may have finished it just before
+                        if not this.finished(setting) and (stopped := _finish(this, setting, claim)):
+                            return stopped
+            if not taken:
+                if not said:
+                    logging.info("Waiting for %d settings that other processes have.", len(left))
+                said = True
+                time.sleep(claims.BEAT)
+    return None
+
+
+def _finish(this: Search, setting: Setting, claim: claims.Claim) -> run.Stopped | None:
+    """Trains, scores and writes down one setting, from where it was left."""
+    run_dir = this.directory / setting.name
+    logging.info("%s: %s", run_dir, ", ".join(f"{key}={value}" for key, value in setting.values.items()))
+    failed, found = None, {}
+    try:
+        if stopped := run.train(grid.configured(this.base, setting), run_dir, this.data_dir):
+            return stopped
+        found = _score(this, run_dir)
+    except Diverged as error:
+        failed = str(error)
+        logging.warning("%s", failed)
+    finally:
+        run.forget()
+    lines = journal.read(run_dir / "metrics.jsonl")
+    seen = lines[-1]["images_seen"] if lines else 0
+    results.write(run_dir / results.NAME, setting.values, failed, found, claim.seconds(), seen)
+    return None
+
+
+def _score(this: Search, run_dir: Path) -> dict[str, dict]:
+    request = Request(run_dir, None, classifier=this.classifier, num=this.samples, data_dir=this.data_dir)
+    return pipeline.evaluate(request.task(), this.metrics).scores
+
+
+@contextmanager
+def _leaving_cleanly() -> Iterator[None]:
+    """SIGTERM between trainings ends the process as an exception, so that its claim is given back."""
+
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
