@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from tfdfm.errors import UsageError
 from tfdfm.networks import shapes
 from tfdfm.networks.critique import Critique
 from tfdfm.networks.discriminators import FullyConnected
@@ -47,9 +46,7 @@ class ConvolutionalAutoencoder(Unlabelled):
     def __init__(self, image_size: int, num_classes: int = 0, *, width: int = 64, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         maps = [width * 2**i for i in range(3 if image_size <= 64 else 4)]
-        side, rest = divmod(image_size, 2 ** len(maps))
-        if rest:
-            raise UsageError(f"Expected image_size to be a multiple of {2 ** len(maps)}, given {image_size}.")
+        side = shapes.halved(image_size, len(maps))
         self.feature_shape, self.num_features = (side, side, maps[-1]), side**2 * maps[-1]
         self.encoder = [self.conv(n, 4, 2) for n in maps]
         self.encoder_norms = [self.norm() for _ in maps[1:]]

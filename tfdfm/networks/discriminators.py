@@ -67,6 +67,53 @@ class Radford(Network):
         return tf.one_hot(labels, self.num_classes) if self.num_classes else None
 
 
+class Odena(Network):
+    """AC-GAN's discriminator (Odena, Olah & Shlens, 2017, appendix A): an image's source and its class.
+
+    Convolutions 3x3 of strides 2, 1, 2, 1, 2, 1 and n, 2n, 4n, 8n, 16n, 32n maps, batch norm after all but the first,
+    leaky ReLU of slope 0.2, dropout 0.5, linear to 1 + C. The features Phi are a ReLU of the last convolution's maps,
+    before the dropout: what the linear layer sees without its negative part, so that D stays the paper's with denoising
+    feature matching and without.
+
+    Args:
+        image_size: pixels a side, a multiple of 8.
+        num_classes: C.
+        width: n, the maps of the first layer (paper: 16).
+        noise: standard deviation of the noise on each convolution's activations in training ("activation noise"; the
+            paper does not say where, here after the dropout).
+        seed: of the initial weights.
+    """
+
+    classifies = True
+
+    def __init__(self, image_size: int, num_classes: int, *, width: int = 16, noise: float = 0.0, seed: int, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.num_classes, self.noise = num_classes, noise
+        side, maps = shapes.halved(image_size, 3), [width * 2**i for i in range(6)]
+        self.feature_shape, self.num_features = (side, side, maps[-1]), side**2 * maps[-1]
+        self.convs = [self.conv(n, 3, 2 - i % 2, use_bias=not i) for i, n in enumerate(maps)]
+        self.norms = [keep, *(self.norm() for _ in maps[1:])]
+        self.head = self.dense(1 + num_classes, use_bias=True)
+
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
+        """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F] after a ReLU, class_logits [B, C]."""
+        x = images
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            maps = norm(conv(x), statistics=statistics)
+            x = self._disturbed(tf.nn.leaky_relu(maps, 0.2), noise)
+        features = tf.reshape(keras.ops.relu(maps), [-1, self.num_features])
+        said = tf.cast(self.head(tf.reshape(x, [-1, self.num_features])), tf.float32)  # [B, 1 + C]
+        return Critique(said[:, 0], tf.cast(features, tf.float32), said[:, 1:])
+
+    def _disturbed(self, x, noise: Noise | None):
+        if noise is None:
+            return x
+        x = noise.dropout(x, 0.5)
+        return noise.gaussian(x, self.noise) if self.noise else x
+
+
 class FullyConnected(Unlabelled):
     """The discriminator of the GANs in EBGAN's grid on MNIST (section 4.1, appendix C).
 

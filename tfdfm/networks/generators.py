@@ -53,6 +53,41 @@ class Radford(Network):
         return tf.tanh(tf.cast(self.last(with_labels(x, one_hot)), tf.float32))
 
 
+class Odena(Network):
+    """AC-GAN's generator (Odena, Olah & Shlens, 2017, appendix A): the class beside the latents, at the input only.
+
+    For 32 pixels and width n: linear to 4x4x4n with ReLU, transposed convolutions 5x5 stride 2: 2n, n with batch norm
+    and ReLU, image with tanh. For 128: linear to 8x8x4n, 2n, 4n/3, n, image. Biases where there is no batch norm.
+    The 64-pixel form was not published: that of 128 from 4x4. Up to 48 pixels the side doubles three times, above four.
+
+    Args:
+        image_size: pixels a side, a multiple of 8, above 48 of 16.
+        channels: 1 or 3.
+        num_classes: labels are expected and concatenated to the latents if above 0.
+        width: n, the maps of the layer before the image (CIFAR-10: 96, ImageNet: 192).
+        seed: of the initial weights.
+    """
+
+    def __init__(self, image_size: int, channels: int, num_classes: int = 0, *, width: int = 96, seed: int, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.num_classes = num_classes
+        maps = [2 * width, width] if image_size <= 48 else [2 * width, 4 * width // 3, width]
+        self.base = shapes.halved(image_size, len(maps) + 1)
+        self.project = self.dense(self.base**2 * 4 * width, use_bias=True)
+        self.convs = [self.transposed_conv(n, 5, 2) for n in maps]
+        self.norms = [self.norm() for _ in maps]
+        self.last = self.transposed_conv(channels, 5, 2, use_bias=True)
+
+    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+        """latents [B, Z] (, labels int [B]) -> images float32 [B, H, W, C] in [-1, 1]."""
+        one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
+        x = keras.ops.relu(self.project(with_labels(latents, one_hot)))
+        x = tf.reshape(x, [-1, self.base, self.base, x.shape[-1] // self.base**2])
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            x = keras.ops.relu(norm(conv(x), statistics=statistics))
+        return tf.tanh(tf.cast(self.last(x), tf.float32))
+
+
 class FullyConnected(Unlabelled):
     """The generator of EBGAN's grid on MNIST (section 4.1, appendix C): batch norm and ReLU after all but the last.
 

@@ -28,3 +28,17 @@ def widths(image_size: int, width: int) -> list[int]:
 def paired(image_size: int) -> bool:
     """Whether the 32-pixel form is taken (3x3, each stride 2 beside a stride 1), or the 64-pixel one (5x5, strided)."""
     return image_size < 64
+
+
+def halved(image_size: int, times: int) -> int:
+    """The side after it was halved so often.
+
+    Raises:
+        UsageError: it is no whole number.
+    """
+    side, rest = divmod(image_size, 2**times)
+    if rest:
+        raise UsageError(
+            f"Expected image_size to be a multiple of {2**times}, given {image_size}. Set --config.image_size."
+        )
+    return side

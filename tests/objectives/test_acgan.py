@@ -1,0 +1,100 @@
+"""Auxiliary classifier GAN, against values worked by hand and NumPy."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdfm import config, data
+from tfdfm.errors import UsageError
+from tfdfm.networks.critique import Critique
+from tfdfm.objectives.acgan import AuxiliaryClassifier, class_entropy
+from tfdfm.training import run
+
+SCORES = np.array([0.0, np.log(3), -1.0], np.float32)
+LOGITS = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+LABELS, SAMPLED = np.array([3, -1, 0], np.int32), np.array([3, 1, 0], np.int32)
+PLAY = SimpleNamespace(
+    real=Critique(tf.constant(SCORES), class_logits=tf.constant(LOGITS[0])),
+    fake=Critique(tf.constant(-SCORES), class_logits=tf.constant(LOGITS[1])),
+    labels=tf.constant(LABELS),
+    sample_labels=tf.constant(SAMPLED),
+)
+
+
+def log_p(logits, label):
+    return logits[label] - np.log(np.exp(logits).sum())
+
+
+def likelihoods():
+    """L_S and L_C of equations 2 and 3 over the batch, in NumPy."""
+    real, fake = 1 / (1 + np.exp(-SCORES)), 1 / (1 + np.exp(SCORES))
+    source = np.mean(np.log(real)) + np.mean(np.log(1 - fake))
+    data = [log_p(row, label) for row, label in zip(LOGITS[0], LABELS, strict=True) if label >= 0]
+    samples = [log_p(row, label) for row, label in zip(LOGITS[1], SAMPLED, strict=True)]
+    return source, np.sum(data) / len(LABELS) + np.mean(samples)
+
+
+def total(losses):
+    return sum(float(tf.reduce_mean(loss)) for loss in losses.values())
+
+
+def test_d_maximises_both_likelihoods():
+    losses = AuxiliaryClassifier().discriminator_loss(PLAY)
+    assert all(loss.shape == (3,) for loss in losses.values())
+    assert total(losses) == pytest.approx(-sum(likelihoods()), rel=1e-6)
+
+
+def test_g_maximises_the_class_and_does_not_saturate_in_the_source():
+    losses = AuxiliaryClassifier().generator_loss(PLAY)
+    np.testing.assert_allclose(losses["acgan"][:2], [np.log(2), np.log(4)], rtol=1e-6)  # by hand
+    expected = [-log_p(row, label) for row, label in zip(LOGITS[1], SAMPLED, strict=True)]
+    np.testing.assert_allclose(losses["class"], expected, rtol=1e-5)
+
+
+def test_an_image_without_a_label_has_no_class_loss_and_no_gradient_of_it():
+    logits = tf.constant(LOGITS[0])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = class_entropy(logits, tf.constant(LABELS))
+    gradient = tape.gradient(loss, logits).numpy()
+    assert loss[1] == 0 and not gradient[1].any()
+    probabilities = np.exp(LOGITS[0]) / np.exp(LOGITS[0]).sum(1, keepdims=True)
+    np.testing.assert_allclose(gradient[[0, 2]], (probabilities - np.eye(4)[LABELS])[[0, 2]], rtol=1e-4, atol=1e-7)
+
+
+def test_class_losses_of_equal_and_of_certain_logits():
+    np.testing.assert_allclose(class_entropy(tf.zeros([2, 10]), tf.constant([3, -1])), [np.log(10), 0], rtol=1e-6)
+    np.testing.assert_allclose(class_entropy(1e4 * tf.eye(2), tf.constant([0, 0])), [0, 1e4], rtol=1e-6)
+
+
+def test_the_samples_class_accuracy_is_told():
+    labels = (LOGITS[1].argmax(1) + np.array([0, 1, 0])) % 4  # one of three is wrong
+    play = SimpleNamespace(**vars(PLAY) | {"sample_labels": tf.constant(labels, tf.int32)})
+    found = AuxiliaryClassifier().diagnostics(play, {})
+    assert float(found["discriminator/class_accuracy_samples"]) == pytest.approx(2 / 3)
+    assert float(found["discriminator/accuracy_data"]) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dataset": "stl10"}, "conditional=True needs labels, and stl10 has none. Set --config.conditional=False"),
+        ({"dataset": "stl10", "conditional": False}, "'acgan' needs a conditional recipe"),
+        ({"conditional": False}, "'acgan' needs a conditional recipe. Set --config.conditional=True"),
+    ],
+)
+def test_data_without_labels_is_an_error_before_training(monkeypatch, change, said):
+    monkeypatch.setattr(data, "load", None)
+    recipe = config.recipe("cifar10_acgan")
+    recipe.update(change)
+    with pytest.raises(UsageError, match=said):
+        run.resolve(recipe)
+
+
+def test_a_discriminator_without_classes_is_an_error_before_training():
+    recipe = config.override(config.recipe("cifar10_acgan"), {"discriminator.network": "Radford"})
+    del recipe.discriminator.noise
+    with pytest.raises(UsageError, match="'acgan' needs the discriminator's class_logits"):
+        run.dry_run(recipe)
