@@ -3,12 +3,20 @@
 import inspect
 
 from tfdfm.errors import UsageError, nearest
-from tfdfm.networks import autoencoders, denoisers, discriminators, generators
+from tfdfm.networks import (
+    autoencoders,
+    denoisers,
+    discriminators,
+    generators,
+    ladder,
+    salimans,
+    salimans_generators,
+)
 from tfdfm.networks.layers import Network
 
 MODULES = {
-    "generator": (generators,),
-    "discriminator": (discriminators, autoencoders),
+    "generator": (generators, salimans_generators),
+    "discriminator": (discriminators, autoencoders, ladder, salimans),
     "denoiser": (denoisers,),
 }
 
@@ -19,7 +27,7 @@ def classes(kind: str) -> dict[str, type[Network]]:
         name: found
         for module in MODULES[kind]
         for name, found in vars(module).items()
-        if inspect.isclass(found) and found.__module__ == module.__name__
+        if inspect.isclass(found) and issubclass(found, Network) and found.__module__ == module.__name__
     }
 
 

@@ -1,6 +1,7 @@
 """What the networks are made of: Radford et al.'s initial weights, batch norm per source, labels at every layer."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfdfm import random
@@ -30,14 +31,18 @@ class BatchNorm(keras.layers.Layer):
 
     Radford et al.'s code uses an epsilon of 1e-8 and no population statistics; 1e-5 is the least that cuDNN promises
     to take. Population statistics are never updated here: see `BatchStatistics`.
+
+    Args:
+        gain, bias: whether it has them; a layer without shows the normalised units themselves.
     """
 
     momentum = 0.99
     epsilon = 1e-5
 
-    def __init__(self, seed: int, **kwargs):
+    def __init__(self, seed: int, *, gain: bool = True, bias: bool = True, **kwargs):
         super().__init__(**kwargs)
-        self._gain = keras.initializers.RandomNormal(1.0, 0.02, seed=seed)
+        self._gain = keras.initializers.RandomNormal(1.0, 0.02, seed=seed) if gain else None
+        self._bias = bias
 
     def build(self, shape):
         def weight(name, initializer, **kwargs):
@@ -45,8 +50,8 @@ class BatchNorm(keras.layers.Layer):
                 name=name, shape=[shape[-1]], initializer=initializer, dtype="float32", autocast=False, **kwargs
             )
 
-        self.gain = weight("gain", self._gain)
-        self.bias = weight("bias", "zeros")
+        self.gain = weight("gain", self._gain) if self._gain else np.ones(shape[-1:], np.float32)
+        self.bias = weight("bias", "zeros") if self._bias else np.zeros(shape[-1:], np.float32)
         self.mean = weight("mean", "zeros", trainable=False, aggregation="mean")
         self.variance = weight("variance", "ones", trainable=False, aggregation="mean")
 
@@ -66,8 +71,8 @@ class BatchNorm(keras.layers.Layer):
     def _fused(self, x, mean, variance, is_training):
         return tf.raw_ops.FusedBatchNormV3(
             x=x,
-            scale=self.gain.value,
-            offset=self.bias.value,
+            scale=tf.convert_to_tensor(self.gain),
+            offset=tf.convert_to_tensor(self.bias),
             mean=mean,
             variance=variance,
             epsilon=self.epsilon,
@@ -80,7 +85,7 @@ class BatchNorm(keras.layers.Layer):
         wide = tf.cast(x, tf.float32)
         mean = replicas.all_reduce("MEAN", tf.reduce_mean(wide, axis=[0, 1, 2]))
         variance = replicas.all_reduce("MEAN", tf.reduce_mean(tf.math.square(wide - mean), axis=[0, 1, 2]))
-        y = tf.nn.batch_normalization(wide, mean, variance, self.bias.value, self.gain.value, self.epsilon)
+        y = tf.nn.batch_normalization(wide, mean, variance, self.bias, self.gain, self.epsilon)
         count = tf.size(x, tf.float32) / x.shape[-1] * replicas.num_replicas_in_sync
         return tf.cast(y, x.dtype), mean, variance * count / (count - 1.0)
 
@@ -93,6 +98,7 @@ class Network(keras.Model):
     """
 
     classifies = False  # whether a discriminator gives class logits, instead of taking labels
+    judges_codes = False  # whether a discriminator takes images together with their codes
 
     def __init__(self, seed: int, **kwargs):
         super().__init__(**kwargs)
@@ -115,8 +121,8 @@ class Network(keras.Model):
     def transposed_conv(self, filters: int, kernel_size: int, strides: int = 1, **kwargs) -> keras.layers.Layer:
         return keras.layers.Conv2DTranspose(filters, kernel_size, strides, "same", **self._linear(kwargs))
 
-    def norm(self) -> BatchNorm:
-        return BatchNorm(self.next_seed(), dtype=self.dtype_policy)
+    def norm(self, **kwargs) -> BatchNorm:
+        return BatchNorm(self.next_seed(), dtype=self.dtype_policy, **kwargs)
 
     def _linear(self, kwargs) -> dict:
         return {"use_bias": False, "kernel_initializer": self.initializer(), "dtype": self.dtype_policy, **kwargs}

@@ -123,6 +123,13 @@ def draw_latents(random, batch: int, width: int, prior: str) -> tf.Tensor:
     return random.uniform("latents", [batch, width]) * 2.0 - 1.0
 
 
+def decayed(value: float, steps: int, step: tf.Tensor) -> tf.Tensor:
+    """float32 scalar: `value` falling linearly to 0 in so many steps; 0 steps keep it."""
+    if not steps:
+        return tf.constant(value, tf.float32)
+    return value * tf.maximum(1.0 - tf.cast(step, tf.float32) / steps, 0.0)
+
+
 ADVERSARIAL = {"generator": ("generator",), "discriminator": ("discriminator",)}  # players of most games
 
 
@@ -140,11 +147,15 @@ class Objective(tf.Module):
     players: dict[str, tuple[str, ...]] = {}  # the players that it adds, and the networks that each owns
     game: bool = False  # whether it is the game of G against D itself; a recipe has one
     play: type[Play] = Play  # of a game
+    joint: bool = False  # whether its D judges images together with their codes
     conditional: bool = False  # whether G must take labels
     supervised: bool = False  # whether it learns from a batch of labelled images, `play.labelled`
 
     def __init__(self):
         super().__init__()
+
+    def build(self, networks) -> None:
+        """Makes variables that are as large as the networks' weights."""
 
     def seen(self, play: Play, images: tf.Tensor, purpose: str) -> tf.Tensor:
         """What D sees of images [B, H, W, C]; `purpose` names them, "data" or "samples" say."""

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import Objective, Play, decayed
 
 
 class DenoisingFeatureMatching(Objective):
@@ -48,10 +48,7 @@ class DenoisingFeatureMatching(Objective):
         }
 
     def _sigma(self, play: Play) -> tf.Tensor:
-        if not self.anneal_steps:
-            return tf.constant(self.sigma, tf.float32)
-        done = tf.cast(play.step, tf.float32) / self.anneal_steps
-        return self.sigma * tf.maximum(1.0 - done, 0.0)
+        return decayed(self.sigma, self.anneal_steps, play.step)
 
 
 def squared_norm(x: tf.Tensor) -> tf.Tensor:

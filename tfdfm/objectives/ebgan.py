@@ -2,36 +2,44 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective, Play, decayed
 
 
 class EnergyBased(Objective):
     """D gives data low energies and samples energies up to a margin; G seeks samples of low energy.
 
     D(x) is the discriminator's score: the norm of an autoencoder's reconstruction error (eq. 13). The pull-away term
-    of EBGAN-PT is `pull_away`.
+    of EBGAN-PT is `pull_away`. With a margin of 0 D learns from data alone.
 
     Args:
         margin: m, the energy of a sample above which D leaves it alone (appendix C: MNIST 10, CelebA 20, LSUN 80).
+        margin_steps: steps in which m falls linearly to 0 (appendix D: 60,000); 0 keeps it fixed.
+        weight: of D's loss, beside a class loss (appendix D: 1000 / 784).
     """
 
     game, players = True, ADVERSARIAL
     needs = ("reconstruction",)
 
-    def __init__(self, margin: float = 10.0):
+    def __init__(self, margin: float = 10.0, margin_steps: int = 0, weight: float = 1.0):
         super().__init__()
-        self.margin = margin
+        self.margin, self.margin_steps, self.weight = margin, margin_steps, weight
 
     def discriminator_loss(self, play: Play):
         return {
-            "data": play.real.score,  # D(x)                                 (eq. 1)
-            "samples": tf.nn.relu(self.margin - play.fake.score),  # [m - D(G(z))]+  (eq. 1)
+            "data": self.weight * play.real.score,  # D(x)                                              (eq. 1)
+            "samples": self.weight * tf.nn.relu(self._margin(play) - play.fake.score),  # [m - D(G(z))]+  (eq. 1)
         }
 
     def generator_loss(self, play: Play):
-        return {"ebgan": play.fake.score}  # D(G(z))                         (eq. 2)
+        return {"ebgan": play.fake.score}  # D(G(z))                                                    (eq. 2)
 
     def diagnostics(self, play: Play, losses):
         """The share of samples that D still pushes up; at 0 it learns from data alone."""
-        within = tf.cast(play.fake.score < self.margin, tf.float32)
-        return {"discriminator/samples_within_margin": tf.reduce_mean(within)}
+        within = tf.cast(play.fake.score < self._margin(play), tf.float32)
+        return {
+            "discriminator/samples_within_margin": tf.reduce_mean(within),
+            "discriminator/margin": self._margin(play),
+        }
+
+    def _margin(self, play: Play) -> tf.Tensor:
+        return decayed(self.margin, self.margin_steps, play.step)

@@ -56,6 +56,8 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     terms = {term: objectives.find(term)(**config[term]) for term in config.terms}
     owners = {player: owned for objective in terms.values() for player, owned in objective.players.items()}
     nets = _networks(config, channels, num_classes, terms, {name for owned in owners.values() for name in owned})
+    for objective in terms.values():
+        objective.build(nets)
     players = [
         Player(name, owned, optimizers.make(name, config.optimizer), name == "discriminator")
         for name, owned in owners.items()

@@ -1,0 +1,129 @@
+"""The discriminators of "Improved techniques for training GANs" (Salimans et al., 2016), from their code."""
+
+import math
+
+import tensorflow as tf
+
+from tfdfm.networks.critique import Critique
+from tfdfm.networks.layers import BatchStatistics, Network, Unlabelled
+from tfdfm.networks.salimans_layers import MinibatchDiscrimination, WeightNorm
+from tfdfm.random import Noise
+
+LEAK = 0.2
+GAIN = math.sqrt(2 / (1 + LEAK**2))  # keeps the variance through a leaky ReLU
+
+
+class Salimans(Unlabelled):
+    """Their CIFAR-10 discriminator with minibatch discrimination, for samples: one logit.
+
+    3x3 convolutions with weight norm and leaky ReLU of slope 0.2: n, n, n stride 2, 2n, 2n, 2n stride 2, 2n valid,
+    1x1 2n twice; dropout of 0.5 before the 4th and the 7th, noise of 0.2 at the input. The features Phi are the last
+    ones' means over positions: 2n of them, which have no ReLU. The score couples the examples of a replica's batch.
+
+    Args:
+        image_size: pixels a side.
+        width: n (their code: 96).
+        kernels: of minibatch discrimination.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, image_size: int, num_classes=0, *, width: int = 96, kernels: int = 100, seed: int, **kwargs):
+        super().__init__(num_classes, seed, **kwargs)
+        self.num_features, self.feature_shape = 2 * width, (1, 1, 2 * width)
+        self.convs = convolutions(self, width)
+        self.neighbours = MinibatchDiscrimination(self.next_seed(), kernels, dtype=self.dtype_policy)
+        self.head = last(self, 1)
+
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
+        """images [B, H, W, C] in [-1, 1] -> score [B] and features [B, F]."""
+        features = pooled(self.convs, noise.gaussian(images, 0.2) if noise else images, noise)
+        score = self.head(self.neighbours(features))
+        return Critique(tf.cast(score[:, 0], tf.float32), tf.cast(features, tf.float32))
+
+
+class SalimansClassifier(Network):
+    """Their CIFAR-10 classifier of K classes: as `Salimans`, without neighbours, dropout of 0.2 at the input.
+
+    The score is log sum exp of the K logits: a sample's is that of a class K + 1 whose logit is 0 (section 5).
+
+    Args:
+        image_size: pixels a side.
+        classes: of the data.
+        width: n (their code: 96).
+        seed: of the initial weights.
+    """
+
+    classifies = True
+
+    def __init__(self, image_size: int, classes: int, *, width: int = 96, seed: int, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.num_features, self.feature_shape = 2 * width, (1, 1, 2 * width)
+        self.convs, self.head = convolutions(self, width), last(self, classes)
+
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
+        """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F] and class logits [B, K]."""
+        features = pooled(self.convs, noise.dropout(images, 0.2) if noise else images, noise)
+        return of_classes(self.head(features), features)
+
+
+class SalimansFullyConnected(Network):
+    """Their MNIST classifier of K classes: 1000-500-250-250-250-K, weight norm, ReLU, score as `SalimansClassifier`'s.
+
+    Noise of 0.3 at the input, whose pixels are taken to [0, 1] first, and of 0.5 before every other layer. The
+    features Phi are those of the last hidden layer.
+
+    Args:
+        image_size: pixels a side.
+        classes: of the data.
+        width: units of the first layer; the others have 1/2, 1/4, 1/4, 1/4 of it.
+        seed: of the initial weights.
+    """
+
+    classifies = True
+
+    def __init__(self, image_size: int, classes: int, *, width: int = 1000, seed: int, **kwargs):
+        super().__init__(seed, **kwargs)
+        sizes = [width, *(max(width // part, 1) for part in (2, 4, 4, 4))]
+        self.num_features, self.feature_shape = sizes[-1], (1, 1, sizes[-1])
+        how = {"gain": math.sqrt(2), "dtype": self.dtype_policy}
+        self.hidden = [WeightNorm(units, seed=self.next_seed(), **how) for units in sizes]
+        self.head = last(self, classes)
+
+    def call(
+        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+    ) -> Critique:
+        """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F] and class logits [B, K]."""
+        x = (tf.reshape(images, [-1, images.shape[1] * images.shape[2] * images.shape[3]]) + 1.0) / 2.0
+        for place, dense in enumerate(self.hidden):
+            x = tf.nn.relu(dense(noise.gaussian(x, 0.5 if place else 0.3) if noise else x))
+        return of_classes(self.head(noise.gaussian(x, 0.5) if noise else x), x)
+
+
+def convolutions(network: Network, n: int) -> list[WeightNorm]:
+    plan = [(n, 3, 1), (n, 3, 1), (n, 3, 2), (2 * n, 3, 1), (2 * n, 3, 1), (2 * n, 3, 2)]
+    plan += [(2 * n, 3, 1, "VALID"), (2 * n, 1, 1), (2 * n, 1, 1)]
+    how = {"gain": GAIN, "dtype": network.dtype_policy}
+    return [WeightNorm(*step, seed=network.next_seed(), **how) for step in plan]
+
+
+def pooled(convs: list[WeightNorm], x: tf.Tensor, noise: Noise | None) -> tf.Tensor:
+    """[B, H, W, C] -> [B, 2n]"""
+    for place, conv in enumerate(convs):
+        if noise and place in (3, 6):
+            x = noise.dropout(x, 0.5)
+        x = tf.nn.leaky_relu(conv(x), LEAK)
+    return tf.reduce_mean(x, axis=[1, 2])
+
+
+def last(network: Network, units: int) -> WeightNorm:
+    """The logits, with a deviation of 0.1 at the start."""
+    return WeightNorm(units, gain=0.1, trained=True, seed=network.next_seed(), dtype=network.dtype_policy)
+
+
+def of_classes(logits: tf.Tensor, features: tf.Tensor) -> Critique:
+    logits = tf.cast(logits, tf.float32)
+    return Critique(tf.reduce_logsumexp(logits, axis=1), tf.cast(features, tf.float32), logits)

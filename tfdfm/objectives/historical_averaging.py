@@ -1,0 +1,50 @@
+"""Historical averaging (Salimans et al., 2016, section 3.3; slides, "Improved techniques")."""
+
+import tensorflow as tf
+
+from tfdfm.objectives.base import Objective, Play
+
+
+class HistoricalAveraging(Objective):
+    """|| theta - 1/t sum_i theta[i] ||^2 for the weights of each of G and D, their values at the start included.
+
+    The mean is kept, one number a weight. No code of it is public, and no weight: 1 here.
+
+    Args:
+        weight: of the term in both losses.
+    """
+
+    def __init__(self, weight: float = 1.0):
+        super().__init__()
+        self.weight = weight
+
+    def build(self, networks):
+        self.count = self._variable(1.0, "count")
+        self.means = {
+            name: [self._variable(weight.numpy(), f"{name}_{place}") for place, weight in enumerate(of)]
+            for name, of in _weights(networks).items()
+        }
+
+    def discriminator_loss(self, play: Play):
+        return {"historical_averaging": self._distance(play, "discriminator")}
+
+    def generator_loss(self, play: Play):
+        return {"historical_averaging": self._distance(play, "generator")}
+
+    def after_step(self, networks, logs):
+        self.count.assign_add(1.0)
+        for name, of in _weights(networks).items():
+            for mean, weight in zip(self.means[name], of, strict=True):
+                mean.assign_add((weight.value - mean) / self.count)
+
+    def _distance(self, play: Play, name: str) -> tf.Tensor:
+        pairs = zip(_weights(play.networks)[name], self.means[name], strict=True)
+        return self.weight * tf.add_n([tf.reduce_sum(tf.square(weight.value - mean)) for weight, mean in pairs])
+
+    @staticmethod
+    def _variable(value, name: str) -> tf.Variable:
+        return tf.Variable(value, False, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+
+
+def _weights(networks) -> dict[str, list]:
+    return {name: networks[name].trainable_variables for name in ("generator", "discriminator")}
