@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -15,8 +16,26 @@ ROOT = str(Path(__file__).parents[1])
 sys.path.insert(0, ROOT)
 os.environ["PYTHONPATH"] = ROOT  # of the processes that tests start
 
+import keras  # noqa: E402
+import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory) -> str:
+    """The path of a Keras network of ten classes with random weights: gray 16 x 16 -> logits, 24 features before."""
+    make = keras.initializers.RandomNormal(0, 0.1, seed=0)
+    layers = [
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(24, 5, 2, activation="relu", kernel_initializer=make),
+    ]
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10, kernel_initializer=make)]
+    path = tmp_path_factory.mktemp("classifier") / "random.keras"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's, of NumPy
+        keras.Sequential([keras.Input([16, 16, 1]), *layers]).save(path)
+    return str(path)

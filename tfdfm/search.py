@@ -34,20 +34,19 @@ def define(values: flags.FlagValues):
     flags.DEFINE_string("out", None, "the histograms as a PNG file", flag_values=values)
 
 
-def main(values: flags.FlagValues) -> int:
+def main(values: flags.FlagValues) -> None:
     if bool(values.config) == bool(values.histogram):
         raise UsageError("Expected one of --config and --histogram.")
-    if values.histogram:
-        return _compare(values)
+    (_compare if values.histogram else _search)(values)
+
+
+def _search(values: flags.FlagValues) -> None:
     from tfdfm.searching import loop, results
 
     search, settings = _resolved(values)
     print(f"{len(settings):,} settings in {search.directory}", flush=True)
-    if stopped := loop.search(search, settings):
-        print(f"Stopped by {stopped.signal.name}; the same command goes on from there.")
-        return 128 + stopped.signal
+    loop.search(search, settings)
     print(results.table(results.read(search.directory)))
-    return 0
 
 
 def _resolved(values: flags.FlagValues):
@@ -78,7 +77,7 @@ def _resolved(values: flags.FlagValues):
     return search, settings
 
 
-def _compare(values: flags.FlagValues) -> int:
+def _compare(values: flags.FlagValues) -> None:
     from tfdfm import images
     from tfdfm.searching import drawing, histogram, results
 
@@ -90,7 +89,6 @@ def _compare(values: flags.FlagValues) -> int:
     if values.out:
         images.write_png(values.out, drawing.draw(made))
         print(f"Written: {values.out}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,26 +1,7 @@
-import warnings
-
 import commands
-import keras
 import pytest
 
 from tfdfm import command, evaluate, sample, train
-
-
-@pytest.fixture(scope="session")
-def classifier(tmp_path_factory) -> str:
-    """The path of a Keras network of ten classes with random weights: gray 16 x 16 -> logits, 24 features before."""
-    make = keras.initializers.RandomNormal(0, 0.1, seed=0)
-    layers = [
-        keras.layers.Rescaling(1 / 255),
-        keras.layers.Conv2D(24, 5, 2, activation="relu", kernel_initializer=make),
-    ]
-    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10, kernel_initializer=make)]
-    path = tmp_path_factory.mktemp("classifier") / "random.keras"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's, of NumPy
-        keras.Sequential([keras.Input([16, 16, 1]), *layers]).save(path)
-    return str(path)
 
 
 @pytest.fixture(scope="session")

@@ -44,39 +44,42 @@ class Search(NamedTuple):
         return (self.directory / setting.name / results.NAME).exists()
 
 
-def search(this: Search, settings: Sequence[Setting]) -> run.Stopped | None:
+def search(this: Search, settings: Sequence[Setting]) -> None:
     """Finishes all settings, each by one process; those that others work at are waited for.
 
-    Returns:
-        What stopped it; None if nothing did.
+    Raises:
+        SystemExit: told to stop; all is saved.
+        UsageError, Failure: as `tfdfm.training.run.train`, but for runs that diverge: those are results.
     """
-    held, said = claims.Claims(), False
-    with _leaving_cleanly():
+    held, waited = claims.Claims(), False
+    with _leaving():
         while left := [setting for setting in settings if not this.finished(setting)]:
-            taken = False
-            for setting in left:
-                claim = None if this.finished(setting) else held.take(this.directory / setting.name)
-                if claim:
-                    taken = True
-                    with claim:  # another may have finished it just before
-                        if not this.finished(setting) and (stopped := _finish(this, setting, claim)):
-                            return stopped
-            if not taken:
-                if not said:
-                    logging.info("Waiting for %d settings that other processes have.", len(left))
-                said = True
-                time.sleep(claims.BEAT)
-    return None
+            if any([_try(this, setting, held) for setting in left]):
+                continue
+            if not waited:
+                logging.info("Waiting for %d settings that other processes have.", len(left))
+            waited = True
+            time.sleep(claims.BEAT)
 
 
-def _finish(this: Search, setting: Setting, claim: claims.Claim) -> run.Stopped | None:
+def _try(this: Search, setting: Setting, held: claims.Claims) -> bool:
+    """Whether this process could finish the setting, and did."""
+    claim = None if this.finished(setting) else held.take(this.directory / setting.name)
+    if claim:
+        with claim:
+            if not this.finished(setting):  # it may have been, just before
+                _finish(this, setting, claim)
+    return claim is not None
+
+
+def _finish(this: Search, setting: Setting, claim: claims.Claim) -> None:
     """Trains, scores and writes down one setting, from where it was left."""
     run_dir = this.directory / setting.name
     logging.info("%s: %s", run_dir, ", ".join(f"{key}={value}" for key, value in setting.values.items()))
     failed, found = None, {}
     try:
         if stopped := run.train(grid.configured(this.base, setting), run_dir, this.data_dir):
-            return stopped
+            _leave(stopped.signal)
         found = _score(this, run_dir)
     except Diverged as error:
         failed = str(error)
@@ -86,7 +89,6 @@ def _finish(this: Search, setting: Setting, claim: claims.Claim) -> run.Stopped 
     lines = journal.read(run_dir / "metrics.jsonl")
     seen = lines[-1]["images_seen"] if lines else 0
     results.write(run_dir / results.NAME, setting.values, failed, found, claim.seconds(), seen)
-    return None
 
 
 def _score(this: Search, run_dir: Path) -> dict[str, dict]:
@@ -94,14 +96,15 @@ def _score(this: Search, run_dir: Path) -> dict[str, dict]:
     return pipeline.evaluate(request.task(), this.metrics).scores
 
 
+def _leave(number: int, frame: object = None) -> None:
+    print(f"Stopped by {signal.Signals(number).name}; the same command goes on from there.")
+    sys.exit(128 + number)
+
+
 @contextmanager
-def _leaving_cleanly() -> Iterator[None]:
-    """SIGTERM between trainings ends the process as an exception, so that its claim is given back."""
-
-    def leave(number: int, frame: object) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
+def _leaving() -> Iterator[None]:
+    """SIGTERM between trainings, too, ends the process as an exception, so that its claim is given back."""
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         yield
     finally:

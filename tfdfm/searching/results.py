@@ -25,13 +25,13 @@ SHOWN = 20  # lines of the table
 
 
 def describe(directory: Path, about: dict) -> None:
-    """Writes search.json, or holds the search's own against `about`, the recipe and the scoring of all its settings.
+    """Writes search.json: `about`, the recipe and the scoring of all settings; once there are results, compares it.
 
     Raises:
         UsageError: lists the keys that changed.
     """
     path, about = directory / "search.json", json.loads(json.dumps(about))
-    if not path.exists():
+    if not path.exists() or not any(directory.glob(f"*/{NAME}")):
         with files.writing(path):
             directory.mkdir(parents=True, exist_ok=True)
             temporary = directory / f"search-{socket.gethostname()}-{os.getpid()}.json"  # several may be at it

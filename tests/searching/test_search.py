@@ -1,0 +1,224 @@
+"""The command on the digits, with toy networks and a random classifier: nothing runs twice, nothing is lost."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import commands
+import pytest
+import tensorflow as tf
+
+from tfdfm import command, search
+from tfdfm.errors import Failure, UsageError
+from tfdfm.searching import claims, loop
+
+PROCESS = "import runpy; from tfdfm.searching import claims; claims.BEAT, claims.LEASE = 0.2, 5.0; "
+PROCESS += "runpy.run_module('tfdfm.search', run_name='__main__', alter_sys=True)"
+RECIPE = """
+from tfdfm.config import recipe
+
+def get_config():
+    config = recipe("mnist_ebgan")
+    config.dataset, config.steps, config.latent_size, config.jit = "digits", 3, 4, "off"
+    config.generator.depth, config.generator.width, config.discriminator.width = 2, 4, 4
+    config.log_every, config.checkpoint_every = 1, 20
+    return config
+
+def get_grid():
+    return {"seed": (0, 1, 2)}
+"""
+
+
+@pytest.fixture
+def arguments(classifier, tmp_path):
+    """Of a search of three steps in tmp_path / "here"."""
+    recipe = tmp_path / "toy.py"
+    recipe.write_text(RECIPE)
+
+    def make(*more) -> list[str]:
+        where = f"--search_dir={tmp_path / 'here'}"
+        return [f"--config={recipe}", f"--classifier={classifier}", "--samples=20", where, *more]
+
+    return make
+
+
+@pytest.fixture
+def find(arguments):
+    """The command, in this process."""
+
+    def run(*more):
+        search.main(command.parse(["search", *arguments(*more)], search.define, ""))
+
+    return run
+
+
+@pytest.fixture
+def start(arguments):
+    """The command as a process of its own."""
+    started = []
+
+    def run(*more):
+        command = [sys.executable, "-c", PROCESS, *arguments(*more)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def found(folder) -> dict[str, dict]:
+    """{folder of a setting: its result}"""
+    return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("here/*/result.json")}
+
+
+def test_every_setting_is_trained_scored_and_written_down(find, tmp_path, capsys):
+    find(
+        "--num=2",
+        "--grid.generator.width=4,8",
+        "--config.generator.width=8",
+        "--metrics=ms_ssim,modified_inception_score",
+    )
+    results = found(tmp_path)
+    settings = [one["settings"] for one in results.values()]
+    assert len({one["seed"] for one in settings}) == 2 and {one["generator.width"] for one in settings} == {8}
+    for name, one in results.items():
+        assert one["failed"] is None and one["images_seen"] == 3 * 64 and one["seconds"] > 0
+        assert (
+            list(one["scores"]) == ["ms_ssim", "modified_inception_score"] and one["scores"]["ms_ssim"]["samples"] == 20
+        )
+        config = json.loads((tmp_path / "here" / name / "config.json").read_text())
+        assert config["seed"] == one["settings"]["seed"] and config["generator"]["width"] == 8
+        assert not (tmp_path / "here" / name / "checkpoints").exists()
+    header, *lines = capsys.readouterr().out.splitlines()[-3:]
+    assert header.split() == ["ms_ssim", "modified_inception_score", "seconds", "seed", "generator.width"]
+    values = [float(line.split()[0]) for line in lines]
+    assert values == sorted(values)  # the less similar the better
+
+
+def test_a_larger_part_adds_to_a_smaller_one(find, tmp_path, monkeypatch):
+    find("--num=1")
+    first = found(tmp_path)
+    find("--num=2")
+    assert len(found(tmp_path)) == 2 and first.items() <= found(tmp_path).items()
+    monkeypatch.setattr(loop.run, "train", None)
+    find("--num=2")  # trains nothing
+
+
+def test_a_setting_that_diverges_is_a_result_and_not_tried_again(find, tmp_path, monkeypatch, capsys):
+    axes = ["--grid.seed=0", "--grid.optimizer.learning_rate=1e-3,1e38"]
+    find(*axes)
+    one = next(one for one in found(tmp_path).values() if one["settings"]["optimizer.learning_rate"] > 1)
+    assert re.match(r"Step \d: the (loss|variable) .* is not finite", one["failed"]) and one["scores"] == {}
+    assert "is not finite" in capsys.readouterr().out.splitlines()[-1]
+    monkeypatch.setattr(loop.run, "train", None)
+    find(*axes)
+
+
+def test_any_other_failure_ends_the_search_and_is_tried_again(find, tmp_path, monkeypatch):
+    def full(*_):
+        raise Failure("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.run, "train", full)
+        with pytest.raises(Failure, match="No space"):
+            find("--num=1")
+    assert found(tmp_path) == {}
+    find("--num=1")
+    assert len(found(tmp_path)) == 1
+
+
+def test_told_to_stop_in_the_middle_it_gives_the_setting_back(find, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="absl")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.run, "train", lambda *_: loop.run.Stopped(signal.SIGTERM, 2))
+        with pytest.raises(SystemExit, match="143"):
+            find("--num=1")
+    with monkeypatch.context() as patch:  # between trainings
+        patch.setattr(loop.pipeline, "evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(SystemExit, match="143"):
+            find("--num=1")
+    assert found(tmp_path) == {} and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    find("--num=1")
+    assert "Already at step 3 of 3" in caplog.text and len(found(tmp_path)) == 1
+
+
+def test_two_processes_share_the_settings(start, tmp_path):
+    both = [start("--num=2") for _ in range(2)]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    results = found(tmp_path)
+    assert len(results) == 2 and len({one["settings"]["seed"] for one in results.values()}) == 2
+    for name in results:
+        assert sum(text.count(f"/{name}: seed=") for text in said) == 1, said
+        assert len(commands.lines(tmp_path / "here" / name)) == 3
+
+
+def test_another_finishes_what_a_killed_process_began(start, find, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="absl")
+    process = start("--num=2", "--config.steps=200")
+    while not (saved := [path for path in tmp_path.glob("here/*/checkpoints/*") if path.name.isdigit()]):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    begun = saved[0].parents[1]
+    assert not (begun / "result.json").exists()
+    monkeypatch.setattr(claims, "BEAT", 0.1)
+    monkeypatch.setattr(claims, "LEASE", 1.0)
+    find("--num=2", "--config.steps=200")
+    assert len(found(tmp_path)) == 2 and "Going on from step" in caplog.text
+    assert sorted(path.name for path in begun.glob("claim-*")) == ["claim-0", "claim-1"]
+    assert [row["step"] for row in commands.lines(begun)] == list(range(1, 201))
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (["--grid.seeed=0,1"], "Unknown key 'seeed'. Did you mean 'seed'"),
+        (["--grid.seed=0,x"], "to be of type int.*given 'x'"),
+        (["--grid.seed"], "Expected --grid.KEY=V1,V2,..., given --grid.seed"),
+        (["--config=digits"], "digits has no grid of its own: set an axis by --grid.KEY"),
+        (["--num=4"], "at most 3, the settings of this grid. Given 4"),
+        (["--grid.generator.width=4,0"], "generator.width to be at least 1, given 0"),
+        (["--metrics=inception"], "Unknown metric 'inception'.*inception_score"),
+        (["--classifier=nobody"], "Unknown classifier 'nobody'"),
+        (["--histogram=a"], "Expected one of --config and --histogram"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(find, tmp_path, more, expected):
+    with pytest.raises(UsageError, match=expected):
+        find(*more)
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_directory_holds_one_search(find, tmp_path):
+    find("--num=1")
+    with pytest.raises(UsageError, match="another recipe or scoring: recipe.steps: 3 -> 4; scoring.samples: 20 -> 30"):
+        find("--num=1", "--samples=30", "--config.steps=4")
+    find("--grid.seed=7")  # another setting of it
+    assert {one["settings"]["seed"] for one in found(tmp_path).values()} > {7}
+
+
+def test_scoring_that_cannot_work_may_be_corrected(find, tmp_path, caplog):
+    caplog.set_level("INFO", logger="absl")
+    with pytest.raises(UsageError, match="modified_inception_score: Expected at least 10 samples"):
+        find("--num=1", "--samples=5")
+    find("--num=1")
+    assert "Already at step 3 of 3" in caplog.text and len(found(tmp_path)) == 1
+
+
+def test_histograms_of_what_was_found(find, tmp_path, capsys):
+    find("--num=2")
+    out = tmp_path / "histogram.png"
+    flags = [f"--histogram={tmp_path / 'here'}", "--by=seed", f"--out={out}"]
+    search.main(command.parse(["search", *flags], search.define, ""))
+    assert "100.0 %" in capsys.readouterr().out
+    assert tf.io.decode_png(out.read_bytes()).shape == (300, 2 * 440, 3)
+    with pytest.raises(UsageError, match="results of tfdfm.search in nowhere, found none"):
+        search.main(command.parse(["search", "--histogram=nowhere"], search.define, ""))
