@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -20,7 +20,7 @@ from tfdfm import images
 from tfdfm.errors import Diverged
 from tfdfm.training.checkpoints import Checkpoints
 from tfdfm.training.journal import Board, Journal, due
-from tfdfm.training.scores import Scores, keep_best
+from tfdfm.training.scores import keep_best
 from tfdfm.training.signals import Signals
 
 _FLAGS = ("first_bad_step", "first_bad_term")  # in the logs, but no metrics
@@ -36,7 +36,7 @@ def callbacks(
     *,
     chief: bool,
     first_step: int,
-    scores: Scores | None = None,
+    examiners: Sequence[keras.callbacks.Callback] = (),
 ) -> list[keras.callbacks.Callback]:
     """What `fit` needs, in the order that makes a checkpoint the last thing written for its step.
 
@@ -46,12 +46,12 @@ def callbacks(
       signals: entered by the caller, who asks it afterwards what was received.
       chief: whether this process writes.
       first_step: steps done before; the metrics of later ones are cut off.
-      scores: where the recipe asks for them.
+      examiners: those that add scores to the logs.
     """
     run_dir = Path(run_dir)
     board = Board(run_dir / "tensorboard", first_step) if chief else None
     journal = Journal(run_dir / "metrics.jsonl", first_step) if chief else None
-    run = [StopOnBadLoss(checkpoints), signals] + ([scores] if scores else [])
+    run = [StopOnBadLoss(checkpoints), signals, *examiners]
     run += [Metrics(journal, board, config, first_step)] if chief else []
     run += [Samples(run_dir / "samples", board, config), Save(checkpoints, journal, config)]
     return run + ([Progress(config)] if chief else [])
@@ -72,7 +72,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
 
 
 class Metrics(keras.callbacks.Callback):
-    """The logs of the first, each `log_every`-th, each scored and the last step, to metrics.jsonl and TensorBoard.
+    """The logs of the first, each `log_every`-th, each tested or scored and the last step, to metrics.jsonl and TensorBoard.
 
     Adds images_seen and images_per_second, the rate since the last line; the first call, which traces, does not count,
     and the rate is null where nothing else was.
@@ -87,7 +87,7 @@ class Metrics(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         step, now = _step(self.model), time.monotonic()
-        if self._first or due(step, "log_every", self._config) or due(step, "score_every", self._config):
+        if self._first or any(due(step, every, self._config) for every in ("log_every", "test_every", "score_every")):
             size = _images_a_step(self._config)
             rate = (step - self._since[1]) * size / (now - self._since[0]) if self._since else None
             values = {name: _number(value) for name, value in logs.items() if name not in _FLAGS}

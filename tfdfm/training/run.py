@@ -11,9 +11,9 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import config as recipes
-from tfdfm import data, files, objectives
+from tfdfm import data, files, networks, objectives
 from tfdfm.errors import UsageError
-from tfdfm.training import build, distribution, judges, scores
+from tfdfm.training import build, distribution, judges, scores, testing
 from tfdfm.training.callbacks import callbacks
 from tfdfm.training.checkpoints import Checkpoints, writing
 from tfdfm.training.signals import Signals
@@ -43,6 +43,10 @@ def _check_labels(config: ConfigDict, found: data.Description):
                 f"{key}={config[key]} needs labels, and {config.dataset} has none. "
                 f"Set --config.{key}={type(config[key])(0)}."
             )
+    if config.test_every and not _classifies(config):
+        raise UsageError(
+            f"test_every={config.test_every} needs a discriminator that tells classes. Set --config.test_every=0."
+        )
     for term, objective in terms.items():
         if objective.conditional and not config.conditional:
             raise UsageError(f"The term {term!r} needs a conditional recipe. Set --config.conditional=True.")
@@ -89,14 +93,25 @@ def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Sto
         return None
     if first:
         logging.info("Going on from step %d of %d.", first, config.steps)
-    scoring = _scores(config, images, journal, data_dir, chief=chief) if config.score_every else None
+    examiners = _examiners(config, trainer, images, journal, data_dir, chief=chief)
     with Signals() as signals:
-        calls = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first, scores=scoring)
+        calls = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first, examiners=examiners)
         steps = config.steps - first
         trainer.fit(
             _batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False
         )
     return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
+
+
+def _examiners(config: ConfigDict, trainer: Trainer, images: data.Images, journal: Path, data_dir, *, chief: bool):
+    """The callbacks that add test error and scores to the logs."""
+    found = []
+    if config.test_every:
+        held_out = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir, split="test")
+        found.append(testing.TestError(testing.Test(trainer.networks["discriminator"], held_out), config))
+    if config.score_every:
+        found.append(_scores(config, images, journal, data_dir, chief=chief))
+    return found
 
 
 def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: str | None, *, chief: bool):
@@ -136,6 +151,10 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     return {
         name: sum(w.shape.num_elements() for w in net.trainable_variables) for name, net in trainer.networks.items()
     }
+
+
+def _classifies(config: ConfigDict) -> bool:
+    return "discriminator" in config and networks.find("discriminator", config.discriminator.network).classifies
 
 
 def _supervised(config: ConfigDict) -> bool:

@@ -1,0 +1,43 @@
+"""The test error of a discriminator that classifies."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ml_collections import ConfigDict
+
+from tfdfm import data
+from tfdfm.networks import Network
+from tfdfm.training import journal
+
+NAME = "score/test_error"
+BATCH = 500
+
+
+class Test:
+    """Labelled images held out, for a discriminator's class logits without noise, by its population statistics."""
+
+    def __init__(self, discriminator: Network, images: data.Images):
+        self._images = images
+
+        def classes(pixels):
+            return tf.argmax(discriminator(tf.cast(pixels, tf.float32) / 127.5 - 1.0).class_logits, axis=1)
+
+        self._classes = tf.function(classes, autograph=False, reduce_retracing=True)
+
+    def error(self) -> float:
+        """Percent of the images that are taken for another class."""
+        pixels, labels = self._images.pixels, self._images.labels
+        found = [self._classes(pixels[start : start + BATCH]).numpy() for start in range(0, len(labels), BATCH)]
+        return 100.0 * float(np.mean(np.concatenate(found) != labels))
+
+
+class TestError(keras.callbacks.Callback):
+    """Adds the test error to the logs of each `test_every`-th and the last step."""
+
+    def __init__(self, test: Test, config: ConfigDict):
+        super().__init__()
+        self._test, self._config = test, config
+
+    def on_train_batch_end(self, batch: int, logs: dict) -> None:
+        if journal.due(int(self.model.step.numpy()), "test_every", self._config):
+            logs[NAME] = self._test.error()
