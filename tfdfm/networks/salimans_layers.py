@@ -12,7 +12,7 @@ class WeightNorm(keras.layers.Layer):
 
     Args:
         units: of the output.
-        kernel_size: of a convolution; 0: dense.
+        kernel_size, strides, padding: of a convolution; a kernel of 0: dense.
         gain: g at the start.
         trained: whether g is trained.
         transposed: whether it is a transposed convolution of stride `strides`.
@@ -20,7 +20,7 @@ class WeightNorm(keras.layers.Layer):
     """
 
     def __init__(
-        self, units, kernel_size=0, strides=1, *, gain, seed, padding="SAME", trained=False, transposed=False, **kw
+        self, units, kernel_size=0, strides=1, padding="SAME", *, gain, seed, trained=False, transposed=False, **kw
     ):
         super().__init__(**kw)
         self.units, self.size, self.strides, self.padding = units, kernel_size, strides, padding
@@ -93,7 +93,9 @@ class VirtualBatchNorm(keras.layers.Layer):
         self.reference = reference
 
     def build(self, shape):
-        self.bias = self.add_weight(name="bias", shape=[shape[-1]], dtype="float32", autocast=False)
+        self.bias = self.add_weight(
+            name="bias", shape=[shape[-1]], initializer="zeros", dtype="float32", autocast=False
+        )
 
     def call(self, inputs):
         x = tf.cast(inputs, tf.float32)
