@@ -9,6 +9,8 @@ The same command again goes on, and as many of them as you like share the work, 
 directory. --grid.KEY=V1,V2,... replaces an axis of the recipe's own grid, or adds one.
 """
 
+import os
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -44,8 +46,10 @@ def _search(values: flags.FlagValues) -> None:
     from tfdfm.searching import loop, results
 
     search, settings = _resolved(values)
-    print(f"{len(settings):,} settings in {search.directory}", flush=True)
-    loop.search(search, settings)
+    left = sum(not search.finished(setting) for setting in settings)
+    print(f"{len(settings):,} settings in {search.directory}, {left:,} left.", flush=True)
+    if not loop.search(search, settings):
+        os.execv(sys.executable, sys.orig_argv)
     print(results.table(results.read(search.directory)))
 
 

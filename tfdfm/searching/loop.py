@@ -19,6 +19,8 @@ from tfdfm.searching import claims, grid, results
 from tfdfm.searching.grid import Setting
 from tfdfm.training import journal, judges, run
 
+MOST = 10  # settings that one process finishes
+
 
 class Search(NamedTuple):
     """What all settings of a search share."""
@@ -44,22 +46,31 @@ class Search(NamedTuple):
         return (self.directory / setting.name / results.NAME).exists()
 
 
-def search(this: Search, settings: Sequence[Setting]) -> None:
+def search(this: Search, settings: Sequence[Setting]) -> bool:
     """Finishes all settings, each by one process; those that others work at are waited for.
+
+    Returns:
+        Whether all are finished, or MOST by this process, which a new one should then relieve: TensorFlow keeps the
+        gradient of every all-reduce that it ever traced, and with it that run's weights, some hundred MB a setting.
 
     Raises:
         SystemExit: told to stop; all is saved.
         UsageError, Failure: as `tfdfm.training.run.train`, but for runs that diverge: those are results.
     """
-    held, waited = claims.Claims(), False
+    held, finished, waited = claims.Claims(), 0, False
     with _leaving():
         while left := [setting for setting in settings if not this.finished(setting)]:
-            if any([_try(this, setting, held) for setting in left]):
-                continue
-            if not waited:
-                logging.info("Waiting for %d settings that other processes have.", len(left))
-            waited = True
-            time.sleep(claims.BEAT)
+            before = finished
+            for setting in left:
+                finished += _try(this, setting, held)
+                if finished == MOST:
+                    return False
+            if finished == before:
+                if not waited:
+                    logging.info("Waiting for %d settings that other processes have.", len(left))
+                waited = True
+                time.sleep(claims.BEAT)
+    return True
 
 
 def _try(this: Search, setting: Setting, held: claims.Claims) -> bool:
