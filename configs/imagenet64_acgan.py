@@ -1,4 +1,4 @@
-"""ImageNet at 64 x 64 with auxiliary classifier GANs: imagenet128_acgan's networks with half the side in all layers.
+"""ImageNet at 64 x 64 with auxiliary classifier GANs: imagenet128_acgan, with half the side in all layers.
 
 Source: Odena, Olah & Shlens, ICML 2017, sections 4 and 4.1, which compare both sizes; the networks of this one were not
 published.

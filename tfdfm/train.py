@@ -2,6 +2,7 @@
 
     python -m tfdfm.train --dataset=imagenet32
     python -m tfdfm.train --config=cifar10_gan --config.optimizer.learning_rate=2e-4 --seeds=0,1,2
+    python -m tfdfm.train --config=imagenet128_acgan --splits=0,1,2
 
 The same command again resumes the run. Recipes: configs/; a key of a recipe is set by --config.KEY=VALUE.
 """
@@ -26,6 +27,7 @@ def define(values: flags.FlagValues):
     flags.DEFINE_integer("steps", None, "steps in all", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", None, "of everything random", lower_bound=0, flag_values=values)
     flags.DEFINE_list("seeds", None, "one run for each, one after the other", flag_values=values)
+    flags.DEFINE_list("splits", None, "of an ensemble's models these alone, by number (all)", flag_values=values)
     flags.DEFINE_string("jit", None, "XLA: auto, on, off", flag_values=values)
     flags.DEFINE_string("precision", None, "float32, mixed_bfloat16", flag_values=values)
     flags.DEFINE_string("distribution", None, "auto, mirrored, multi_worker, tpu, none", flag_values=values)
@@ -44,16 +46,28 @@ def main(values: flags.FlagValues) -> int | None:
     config = recipes.override(config, given)
     seeds = values.seeds or [str(config.seed)]
     configs = [recipes.override(copy.deepcopy(config), {"seed": seed}) for seed in seeds]
-    for config in configs:
-        run_dir = Path(values.run_dir or f"runs/{label}-seed{config.seed}")
-        stopped = _run(config, run_dir, values)
-        if stopped and (stopped.step < config.steps or config is not configs[-1]):
+    jobs = [job for config in configs for job in _jobs(config, label, values)]
+    for config, *where in jobs:
+        stopped = _run(config, *where, values)
+        if stopped and (stopped.step < config.steps or config is not jobs[-1][0]):
             print(f"Stopped by {stopped.signal.name} at step {stopped.step}; the same command goes on from there.")
             return 128 + stopped.signal
     return 0
 
 
-def _run(config, run_dir: Path, values: flags.FlagValues):
+def _jobs(config, label: str, values: flags.FlagValues):
+    """(recipe, run directory, the ensemble's or None): one for a recipe, or for each of an ensemble's models."""
+    from tfdfm.errors import UsageError
+    from tfdfm.training import ensembles
+
+    if wrong := [number for number in values.splits or [] if not number.isdecimal()]:
+        raise UsageError(f"Expected --splits to be numbers like 3,4, given {wrong[0]!r}.")
+    run_dir = Path(values.run_dir or f"runs/{label}-seed{config.seed}")
+    found = ensembles.runs(config, run_dir, [int(number) for number in values.splits or []])
+    return found[:1] if values.dry_run else found
+
+
+def _run(config, run_dir: Path, ensemble: Path | None, values: flags.FlagValues):
     from tfdfm.training import run
 
     if values.dry_run:
@@ -61,7 +75,7 @@ def _run(config, run_dir: Path, values: flags.FlagValues):
             print(f"{name:16}{weights:>14,} weights")
         return None
     logging.info("Run directory: %s", run_dir)
-    stopped = run.train(config, run_dir, values.data_dir)
+    stopped = run.train(config, run_dir, values.data_dir, ensemble)
     run.forget()
     return stopped
 

@@ -33,7 +33,8 @@ def toy(name: str, **changes):
     config.update(batch_size=BATCH, latent_size=8, steps=4, steps_per_execution=1, distribution="none", jit="off")
     if config.generator.network == "NoisePlanes":
         config.latent_size = sum(side**2 * planes for side, planes in generators.noise_shapes(config.image_size))
-    config.update(log_every=2, sample_every=4, checkpoint_every=2, score_every=0, **changes)
+    config.update(log_every=2, sample_every=4, checkpoint_every=2, score_every=0, test_every=config.test_every and 2)
+    config.update(changes | {"class_splits": 1})  # the models of an ensemble are as that of all classes
     return config
 
 

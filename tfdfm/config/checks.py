@@ -18,6 +18,7 @@ CHOICES = {
 POSITIVE = (
     "latent_size",
     "n_critic",
+    "class_splits",
     "batch_size",
     "steps",
     "steps_per_execution",
@@ -58,6 +59,7 @@ def check(config: ConfigDict) -> ConfigDict:
                 f"Expected {key} to be a multiple of steps_per_execution ({config.steps_per_execution}), "
                 f"given {config[key]}."
             )
+    _check_splits(config)
     _check_terms(config)
     needless = unused(config.terms)
     used = {key: value for key, value in config.items() if key not in needless}
@@ -74,6 +76,19 @@ def _network(player: str, given: ConfigDict) -> dict:
             f"Set --config.{player}.network to one that has."
         )
     return known | given.to_dict()
+
+
+def _check_splits(config: ConfigDict):
+    if config.class_splits > 1 and not config.conditional:
+        raise UsageError(
+            f"class_splits={config.class_splits} makes a model for each group of classes, and this recipe is "
+            "unconditional. Set --config.class_splits=1."
+        )
+    if not -1 <= config.split < config.class_splits:
+        raise UsageError(
+            f"Expected split from 0 to {config.class_splits - 1}, or -1 for all; given {config.split}. "
+            "Set --config.split."
+        )
 
 
 def _check_terms(config: ConfigDict):

@@ -30,6 +30,8 @@ def defaults() -> ConfigDict:
             image_size=0,  # 0: the data set's own
             flip=False,  # half of the images left-right
             conditional=False,  # G takes labels, and D unless it gives them
+            class_splits=1,  # models, each of as many neighbouring classes (AC-GAN, section 4.6)
+            split=-1,  # the one of them that a run trains; -1: all
             labelled=0,  # images that keep their labels, as many of each class; 0: all
             terms=("nonsaturating", "dfm"),  # modules of tfdfm.objectives
             latent_size=128,

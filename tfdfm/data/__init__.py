@@ -5,5 +5,17 @@ from tfdfm.data.folder import sides
 from tfdfm.data.labelled import labelled
 from tfdfm.data.loading import Description, Images, describe, load
 from tfdfm.data.names import NAMED
+from tfdfm.data.splits import split
 
-__all__ = ["NAMED", "Description", "Images", "batches", "check_batch_size", "describe", "labelled", "load", "sides"]
+__all__ = [
+    "NAMED",
+    "Description",
+    "Images",
+    "batches",
+    "check_batch_size",
+    "describe",
+    "labelled",
+    "load",
+    "sides",
+    "split",
+]

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdfm.data.loading import Images
+from tfdfm.data.splits import Rows
 from tfdfm.errors import UsageError
 from tfdfm.random import key
 
@@ -81,7 +82,9 @@ def batches(
 
 
 def _arrays(images: Images, labelled: np.ndarray | None) -> dict[str, np.ndarray]:
-    pixels, labels = np.asarray(images.pixels), images.labels  # a plain view of the map: rows are copied, no more
+    pixels, labels = images.pixels, images.labels
+    if not isinstance(pixels, Rows):
+        pixels = np.asarray(pixels)  # a plain view of the map: rows are copied, no more
     if labelled is not None:
         labels = np.full_like(images.labels, -1)
         labels[labelled] = images.labels[labelled]

@@ -46,8 +46,13 @@ def card(trained: Trained, scores: Mapping) -> dict:
 def estimate_batch_norm(trained: Trained, count: int) -> None:
     """Sets the batch-norm statistics to the mean of those of batches of 64, `count` latents in all (rounded up).
 
-    Brock et al., "Large scale GAN training" (ICLR 2019), appendix A: "standing statistics". Labels take turns.
+    Brock et al., "Large scale GAN training" (ICLR 2019), appendix A: "standing statistics". Labels take turns. Of an
+    ensemble each model has so many.
     """
+    for member in trained.members:
+        estimate_batch_norm(member, count)
+    if trained.members:
+        return
     classes, config = len(trained.class_names), trained.config
     batches = -(-count // BATCH)
     sums: dict[str, tuple] = {}

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from tfdfm import config as recipes
 from tfdfm import data, files, networks, objectives
 from tfdfm.errors import UsageError
-from tfdfm.training import build, distribution, judges, scores, testing
+from tfdfm.training import build, distribution, ensembles, judges, scores, testing
 from tfdfm.training.callbacks import callbacks
 from tfdfm.training.checkpoints import Checkpoints, writing
 from tfdfm.training.signals import Signals
@@ -31,7 +31,7 @@ def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict
         )
     _check_labels(config, found)
     config.image_size = found.image_size
-    return config, found
+    return config, ensembles.described(config, found)
 
 
 def _check_labels(config: ConfigDict, found: data.Description):
@@ -66,8 +66,12 @@ class Stopped(NamedTuple):
     step: int
 
 
-def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Stopped | None:
+def train(
+    config: ConfigDict, run_dir: Path, data_dir: str | None = None, ensemble: Path | None = None
+) -> Stopped | None:
     """Trains until `config.steps`, from the last good checkpoint of `run_dir` if there is one.
+
+    `ensemble` is the directory of the ensemble that the model belongs to, if any; it gets its own config.json.
 
     Returns:
         What stopped it, be it in its last step; None if nothing did.
@@ -80,8 +84,11 @@ def train(config: ConfigDict, run_dir: Path, data_dir: str | None = None) -> Sto
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
     trainer = build_trainer(config, found, strategy)  # first: it finds mistakes before hours of preparing data
     images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
-    data.check_batch_size(images, config.batch_size)
     chief = distribution.is_chief(strategy)
+    if ensemble:
+        record(ensemble, ensembles.member(config, -1), images, write=chief)
+    images = ensembles.own(config, images)
+    data.check_batch_size(images, config.batch_size)
     record(run_dir, config, images, write=chief)
     checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
     journal = run_dir / "metrics.jsonl"
@@ -118,6 +125,7 @@ def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: st
     if not chief:
         return scores.Scores(None, journal, config)
     logging.info("Scores every %d steps, by a classifier of %s.", config.score_every, config.dataset)
+        held_out = ensembles.own(config, held_out)
     classifier = judges.judge("dataset", config.dataset, config.image_size, data_dir)
     accuracy, count = classifier.record["accuracy"], len(images.pixels)
     logging.info("The classifier is right on %.2f %% of held-out images. It looks at %d now.", 100 * accuracy, count)

@@ -13,28 +13,38 @@ from ml_collections import ConfigDict
 from tfdfm import config as recipes
 from tfdfm.errors import Failure, UsageError
 from tfdfm.networks import Network
-from tfdfm.training import build
+from tfdfm.networks.ensemble import Ensemble
+from tfdfm.training import build, ensembles
 from tfdfm.training.checkpoints import Checkpoints
 from tfdfm.training.trainer import flat_names
 
 
 class Trained(NamedTuple):
-    generator: Network  # in float32
+    generator: Network | Ensemble  # in float32
     config: ConfigDict
     step: int
     channels: int
     class_names: tuple[str, ...]  # of a conditional model; () otherwise
     weights: str  # "generator", or "average" where the recipe keeps one
+    members: tuple["Trained", ...] = ()  # of an ensemble, in the order of their classes
 
 
 def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     """The generator of a run's newest good checkpoint, of the one with the best score ("best") or of a step ("9000").
+
+    Of an ensemble all its models', as one; its step is that of the model that was trained least.
 
     Raises:
         UsageError: no run there, or no such checkpoint; says which there are.
         Failure: it has no checkpoint yet, or no good one.
     """
     config, channels, class_names = described(run_dir)
+    if ensembles.is_ensemble(config):
+        numbers = range(config.class_splits)
+        members = tuple(load(ensembles.directory(run_dir, number), checkpoint) for number in numbers)
+        together = Ensemble([of.generator for of in members], (config.image_size, config.image_size, channels))
+        step = min(of.step for of in members)
+        return Trained(together, config, step, channels, class_names, members[0].weights, members)
     generator = build.generator(config, channels, len(class_names))
     weights = "average" if config.ema_decay else "generator"
     step = _restore(run_dir, flat_names(weights, generator.variables), checkpoint, config.checkpoint_every)
