@@ -115,6 +115,7 @@ def _examiners(config: ConfigDict, trainer: Trainer, images: data.Images, journa
     found = []
     if config.test_every:
         held_out = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir, split="test")
+        held_out = ensembles.own(config, held_out)
         found.append(testing.TestError(testing.Test(trainer.networks["discriminator"], held_out), config))
     if config.score_every:
         found.append(_scores(config, images, journal, data_dir, chief=chief))
@@ -125,7 +126,6 @@ def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: st
     if not chief:
         return scores.Scores(None, journal, config)
     logging.info("Scores every %d steps, by a classifier of %s.", config.score_every, config.dataset)
-        held_out = ensembles.own(config, held_out)
     classifier = judges.judge("dataset", config.dataset, config.image_size, data_dir)
     accuracy, count = classifier.record["accuracy"], len(images.pixels)
     logging.info("The classifier is right on %.2f %% of held-out images. It looks at %d now.", 100 * accuracy, count)
