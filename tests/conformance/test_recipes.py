@@ -23,10 +23,12 @@ COUPLED = {"pull_away", "feature_matching", "feature_matching_game"}  # terms th
 def toy(name: str, **changes):
     """The recipe with narrow networks and few steps; Adam's epsilon makes the update smooth in the gradient."""
     config = recipes.recipe(name)
-    config.generator.width = config.discriminator.width = 4
+    config.generator.width = config.discriminator.width = config.encoder.width = config.separator.width = 4
     config.denoiser.update(depth=2, width=64)
     config.optimizer.epsilon = 1e-3
-    if "wasserstein" in config.terms:  # an untrained critic's slopes are small beside that
+    if "ali" in config.terms:  # weights N(0, 0.01) and no batch norm in D: narrow networks say next to nothing
+        config.generator.width = config.discriminator.width = config.encoder.width = 16
+    if {"wasserstein", "ali"} & set(config.terms):  # an untrained critic's slopes are small beside that
         config.optimizer.learning_rate = 1e-1
     if data.describe(config.dataset, config.image_size or None).image_size > 48:
         config.image_size = 16

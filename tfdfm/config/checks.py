@@ -98,5 +98,7 @@ def _check_terms(config: ConfigDict):
             f"Expected one term that plays the game of G against D ({', '.join(objectives.games())}), given"
             f" {', '.join(games) or 'none'} in terms {tuple(config.terms)}."
         )
+    if config.n_critic > 1 and "discriminator" not in objectives.find(games[0]).players:
+        raise UsageError(f"{games[0]!r} has no discriminator to move n_critic={config.n_critic} times. Set it to 1.")
     if len(set(config.terms)) != len(config.terms):
         raise UsageError(f"Expected each term once, given {tuple(config.terms)}.")

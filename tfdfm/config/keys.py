@@ -39,6 +39,8 @@ def defaults() -> ConfigDict:
             generator=dict(network="Radford", width=64),  # classes of tfdfm.networks with their keyword arguments
             discriminator=dict(network="Radford", width=32),
             denoiser=dict(network="FullyConnected", depth=10, width=2048),
+            encoder=dict(network="Thesis", width=64),
+            separator=dict(network="Thesis", width=512),
             batch_norm="local",  # statistics of each replica's batch, "synchronised": the global one's, "frozen"
             optimizer=dict(OPTIMIZER),  # of each player
             n_critic=1,  # moves of D in a step, each on its own batch, before or with G's

@@ -5,19 +5,26 @@ import inspect
 from tfdfm.errors import UsageError, nearest
 from tfdfm.networks import (
     autoencoders,
+    decoders,
     denoisers,
     discriminators,
+    encoders,
     generators,
+    joint,
     ladder,
     salimans,
     salimans_generators,
+    separators,
+    thesis,
 )
 from tfdfm.networks.layers import Network
 
 MODULES = {
-    "generator": (generators, salimans_generators),
-    "discriminator": (discriminators, autoencoders, ladder, salimans),
+    "generator": (generators, decoders, salimans_generators),
+    "discriminator": (discriminators, autoencoders, joint, ladder, salimans, thesis),
     "denoiser": (denoisers,),
+    "encoder": (encoders,),
+    "separator": (separators,),
 }
 
 

@@ -12,3 +12,4 @@ class Critique(NamedTuple):
     features: tf.Tensor | None = None  # [B, F]   Phi(x), after the ReLU
     class_logits: tf.Tensor | None = None  # [B, C]
     reconstruction: tf.Tensor | None = None  # [B, H, W, C]
+    activations: tf.Tensor | None = None  # [B, h, w, M]  of an inner layer, before its nonlinearity

@@ -33,33 +33,43 @@ class Radford(Network):
     ):
         super().__init__(seed, **kwargs)
         self.num_classes = num_classes
-        base, _ = shapes.stages(image_size)
+        base, plan = self._plan(image_size, width)
+        self.feature_shape = (base, base, plan[-1][0])
+        self.num_features = math.prod(self.feature_shape)
+        self.convs = [self.conv(*step, use_bias=not batch_norm) for step in plan]
+        self.norms = [self.norm() if batch_norm else keep for _ in plan[1:]]
+        self.head = self.dense(1)
+
+    def _plan(self, image_size: int, width: int) -> tuple[int, list[tuple[int, int, int]]]:
+        """(side of the features' maps, (maps, kernel, stride) of each convolution)."""
         widths = shapes.widths(image_size, width)
         if shapes.paired(image_size):
             plan = [step for n in widths for step in ((n, 3, 1), (n, 3, 2))]
         else:
             plan = [(n, 5, 2) for n in widths]
-        self.num_features = base**2 * widths[-1]
-        self.feature_shape = (base, base, widths[-1])
-        self.convs = [self.conv(*step, use_bias=not batch_norm) for step in plan]
-        self.norms = [self.norm() if batch_norm else keep for _ in plan[1:]]
-        self.head = self.dense(1)
+        return shapes.stages(image_size)[0], plan
+
+    def normalised(self, images, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
+        """What each convolution says, after batch norm and before its nonlinearity: [B, h, w, maps]."""
+        one_hot = self._one_hot(labels)
+        maps = [self.convs[0](with_labels(images, one_hot))]
+        for norm, conv in zip(self.norms, self.convs[1:], strict=True):
+            maps.append(norm(conv(with_labels(tf.nn.leaky_relu(maps[-1], 0.2), one_hot)), statistics=statistics))
+        return maps
 
     def activations(self, images, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
-        """What each convolution says, after batch norm and nonlinearity: [B, h, w, maps], the last one Phi's."""
-        one_hot = self._one_hot(labels)
-        x = self.convs[0](with_labels(images, one_hot))
-        maps = []
-        for norm, conv in zip(self.norms, self.convs[1:], strict=True):
-            maps.append(tf.nn.leaky_relu(x, 0.2))
-            x = norm(conv(with_labels(maps[-1], one_hot)), statistics=statistics)
-        return [*maps, keras.ops.relu(x)]
+        """The same after the nonlinearity; the last one is Phi's."""
+        *maps, last = self.normalised(images, labels, statistics)
+        return [*(tf.nn.leaky_relu(x, 0.2) for x in maps), keras.ops.relu(last)]
 
     def call(
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
     ) -> Critique:
         """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B] and features [B, F] after the ReLU."""
-        features = tf.reshape(self.activations(images, labels, statistics)[-1], [-1, self.num_features])  # [B, F]
+        return self._critique(self.normalised(images, labels, statistics), labels)
+
+    def _critique(self, maps: list[tf.Tensor], labels) -> Critique:
+        features = tf.reshape(keras.ops.relu(maps[-1]), [-1, self.num_features])  # [B, F]
         score = self.head(with_labels(features, self._one_hot(labels)))  # [B, 1]
         return Critique(tf.cast(tf.reshape(score, [-1]), tf.float32), tf.cast(features, tf.float32))
 

@@ -28,29 +28,42 @@ class Radford(Network):
     def __init__(self, image_size: int, channels: int, num_classes: int = 0, *, width: int = 128, seed: int, **kwargs):
         super().__init__(seed, **kwargs)
         self.num_classes = num_classes
-        self.base, _ = shapes.stages(image_size)
-        inner = shapes.widths(image_size, width)[::-1]  # widest first
-        self.project = self.dense(self.base**2 * inner[0])
-        if shapes.paired(image_size):
-            plan = [step for i, n in enumerate(inner) for step in ((n, 3, 2), ((inner + [channels])[i + 1], 3, 1))]
-        else:
-            plan = [(n, 5, 2) for n in [*inner[1:], channels]]
-        *hidden, last = plan
+        self.base, widest, (*hidden, last) = self._plan(image_size, channels, width)
+        self.project = self.dense(self.base**2 * widest)
         self.convs = [self.transposed_conv(*step) for step in hidden]
         self.project_norm = self.norm()
         self.norms = [self.norm() for _ in hidden]
         self.last = self.transposed_conv(*last)
 
+    def _plan(self, image_size: int, channels: int, width: int) -> tuple[int, int, list[tuple[int, int, int]]]:
+        """(side, maps of the linear layer, (maps, kernel, stride) of each transposed convolution)."""
+        inner = shapes.widths(image_size, width)[::-1]  # widest first
+        if shapes.paired(image_size):
+            plan = [step for i, n in enumerate(inner) for step in ((n, 3, 2), ((inner + [channels])[i + 1], 3, 1))]
+        else:
+            plan = [(n, 5, 2) for n in [*inner[1:], channels]]
+        return shapes.stages(image_size)[0], inner[0], plan
+
+    def activations(self, latents, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
+        """What each layer but the last says, after batch norm and before its ReLU: [B, h, w, maps]."""
+        one_hot = self._one_hot(labels)
+        x = self.project_norm(self.project(with_labels(latents, one_hot)), statistics=statistics)
+        maps = [tf.reshape(x, [-1, self.base, self.base, x.shape[-1] // self.base**2])]
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            maps.append(norm(conv(with_labels(keras.ops.relu(maps[-1]), one_hot)), statistics=statistics))
+        return maps
+
+    def image(self, maps, labels=None):
+        """The last of `activations` -> images float32 [B, H, W, C] in [-1, 1]."""
+        x = with_labels(keras.ops.relu(maps), self._one_hot(labels))
+        return tf.tanh(tf.cast(self.last(x), tf.float32))
+
     def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
         """latents [B, Z] (, labels int [B]) -> images float32 [B, H, W, C] in [-1, 1]."""
-        one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
-        x = self.project_norm(
-            self.project(with_labels(latents, one_hot)), statistics=statistics
-        )  # [B, base * base * n]
-        x = tf.reshape(keras.ops.relu(x), [-1, self.base, self.base, x.shape[-1] // self.base**2])
-        for norm, conv in zip(self.norms, self.convs, strict=True):
-            x = keras.ops.relu(norm(conv(with_labels(x, one_hot)), statistics=statistics))
-        return tf.tanh(tf.cast(self.last(with_labels(x, one_hot)), tf.float32))
+        return self.image(self.activations(latents, labels, statistics)[-1], labels)
+
+    def _one_hot(self, labels):
+        return tf.one_hot(labels, self.num_classes) if self.num_classes else None
 
 
 class Odena(Network):

@@ -10,6 +10,7 @@ from tfdfm.networks import Network
 from tfdfm.networks.critique import Critique
 from tfdfm.networks.layers import BatchNorm
 from tfdfm.objectives import Objective
+from tfdfm.objectives.base import Play
 from tfdfm.random import Random, key
 from tfdfm.training import distribution, optimizers
 from tfdfm.training.move import Game, Player, Settings
@@ -44,6 +45,16 @@ def discriminator(config: ConfigDict, num_classes: int) -> Network:
     )
 
 
+def encoder(config: ConfigDict, channels: int, num_classes: int) -> Network:
+    """The recipe's encoder, built. `num_classes` of the data, 0 where it has no labels."""
+    if config.prior != "normal":
+        raise UsageError(f"An encoder infers latents N(0, 1), given prior={config.prior}. Set --config.prior=normal.")
+    size, num_classes = config.image_size, num_classes if config.conditional else 0
+    made = _network(config, "encoder", size, config.latent_size, num_classes)
+    made(tf.zeros([1, size, size, channels]))
+    return made
+
+
 def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -> Trainer:
     """Networks, objectives and players of a resolved recipe; call it inside the strategy's scope.
 
@@ -73,8 +84,10 @@ def _networks(config, channels: int, num_classes: int, terms: dict[str, Objectiv
     """The networks that the players own, built by what they say of one image of zeros."""
     nets = {"generator": generator(config, channels, num_classes)} if "generator" in wanted else {}
     nets |= {"discriminator": discriminator(config, num_classes)} if "discriminator" in wanted else {}
+    nets |= {"encoder": encoder(config, channels, num_classes)} if "encoder" in wanted else {}
     zero, size = tf.constant(0, tf.int64), config.image_size
     game = next(objective for objective in terms.values() if objective.game)
+    _check_pairs(config, terms, game, nets)
     play = game.play(
         nets,
         tf.zeros([1, size, size, channels], tf.uint8),
@@ -87,6 +100,8 @@ def _networks(config, channels: int, num_classes: int, terms: dict[str, Objectiv
     _check_needs(terms, critique, nets)
     if "denoiser" in wanted:
         nets["denoiser"] = _denoiser(config, nets["discriminator"])
+    if "separator" in wanted:
+        nets["separator"] = _separator(config, play)
     return nets
 
 
@@ -106,6 +121,39 @@ def _denoiser(config: ConfigDict, discriminator: Network) -> Network:
     made = _network(config, "denoiser", discriminator.feature_shape)
     made(tf.zeros([1, features]))
     return made
+
+
+def _separator(config: ConfigDict, play: Play) -> Network:
+    if not hasattr(play.networks["generator"], "activations"):
+        raise UsageError(
+            f"The generator {config.generator.network} shows no activations for a separator to see. "
+            "Set --config.generator.network=Thesis."
+        )
+    data, samples = play.shown
+    if data.shape != samples.shape:
+        raise UsageError(
+            f"A separator sees activations of one shape, given {data.shape[1:]} of the discriminator and "
+            f"{samples.shape[1:]} of the generator. Set --config.discriminator.width and --config.generator.width."
+        )
+    made = _network(config, "separator")
+    made(data)
+    return made
+
+
+def _check_pairs(config: ConfigDict, terms: dict[str, Objective], game: Objective, nets: dict[str, Network]):
+    """Whether those that show D images, and D, agree on whether codes are with them."""
+    if "discriminator" not in nets:
+        return
+    given = nets["discriminator"].judges_codes
+    if given != game.joint:
+        raise UsageError(
+            f"This game shows the discriminator images {'with' if game.joint else 'without'} their codes, and "
+            f"{config.discriminator.network} takes them {'with' if given else 'without'}. "
+            f"Set --config.discriminator.network{'=Ali' if game.joint else ''}."
+        )
+    for term, objective in terms.items():
+        if given and objective.unnormalised:
+            raise UsageError(f"The term {term!r} shows the discriminator images without codes, and it judges both.")
 
 
 def _check_needs(terms: dict[str, Objective], critique: Critique | None, nets: dict[str, Network]):

@@ -25,7 +25,7 @@ from tfdfm.training.signals import Signals
 
 _FLAGS = ("first_bad_step", "first_bad_term")  # in the logs, but no metrics
 _SATURATED = 5  # lines in a row
-_SYMBOLS = {"generator": "G", "discriminator": "D", "denoiser": "r"}
+_SYMBOLS = {"generator": "G", "discriminator": "D", "denoiser": "r", "separator": "F"}
 
 
 def callbacks(
@@ -37,6 +37,7 @@ def callbacks(
     chief: bool,
     first_step: int,
     examiners: Sequence[keras.callbacks.Callback] = (),
+    shown: np.ndarray | None = None,
 ) -> list[keras.callbacks.Callback]:
     """What `fit` needs, in the order that makes a checkpoint the last thing written for its step.
 
@@ -47,13 +48,14 @@ def callbacks(
       chief: whether this process writes.
       first_step: steps done before; the metrics of later ones are cut off.
       examiners: those that add scores to the logs.
+      shown: uint8 [N, H, W, C] of the data, to be drawn beside their reconstructions where there is an encoder.
     """
     run_dir = Path(run_dir)
     board = Board(run_dir / "tensorboard", first_step) if chief else None
     journal = Journal(run_dir / "metrics.jsonl", first_step) if chief else None
     run = [StopOnBadLoss(checkpoints), signals, *examiners]
     run += [Metrics(journal, board, config, first_step)] if chief else []
-    run += [Samples(run_dir / "samples", board, config), Save(checkpoints, journal, config)]
+    run += [Samples(run_dir / "samples", board, config, shown), Save(checkpoints, journal, config)]
     return run + ([Progress(config)] if chief else [])
 
 
@@ -113,20 +115,27 @@ class Metrics(keras.callbacks.Callback):
 class Samples(keras.callbacks.Callback):
     """Writes the grid of `fixed_samples` to `directory` at each `sample_every`-th and the last step.
 
-    Every worker draws them, as drawing may need all; the one with a `board` writes.
+    Where images of the data are given, also one of these, each beside its reconstruction. Every worker draws them,
+    as drawing may need all; the one with a `board` writes.
     """
 
-    def __init__(self, directory: Path, board: Board | None, config: Mapping):
+    def __init__(self, directory: Path, board: Board | None, config: Mapping, shown: np.ndarray | None):
         super().__init__()
-        self._directory, self._board, self._config = directory, board, config
+        self._directory, self._board, self._config, self._shown = directory, board, config, shown
 
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         step = _step(self.model)
         if due(step, "sample_every", self._config):
-            grid = images.grid(images.to_uint8(self.model.fixed_samples()))
-            if self._board:
-                images.write_png(self._directory / f"step_{step:07d}.png", grid)
-                self._board.image(step, grid)
+            self._show(step, "step", "samples", images.grid(images.to_uint8(self.model.fixed_samples())))
+            if self._shown is not None:
+                found = images.to_uint8(self.model.reconstructions(self._shown))
+                pairs = np.stack([self._shown, found], axis=1).reshape(-1, *found.shape[1:])  # [2 N, H, W, C]
+                self._show(step, "reconstructions", "reconstructions", images.grid(pairs, columns=8))
+
+    def _show(self, step: int, file: str, tag: str, grid: np.ndarray) -> None:
+        if self._board:
+            images.write_png(self._directory / f"{file}_{step:07d}.png", grid)
+            self._board.image(step, grid, tag)
 
 
 class Save(keras.callbacks.Callback):

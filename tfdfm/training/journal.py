@@ -88,10 +88,10 @@ class Board:
                     tf.summary.scalar(name, value)
             self._writer.flush()
 
-    def image(self, step: int, image: np.ndarray) -> None:
+    def image(self, step: int, image: np.ndarray, tag: str = "samples") -> None:
         """uint8 [H, W, C]."""
         with writing(self._directory), self._writer.as_default(step=step):
-            tf.summary.image("samples", image[None])
+            tf.summary.image(tag, image[None])
             self._writer.flush()
 
 

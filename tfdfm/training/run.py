@@ -17,7 +17,7 @@ from tfdfm.training import build, distribution, ensembles, judges, scores, testi
 from tfdfm.training.callbacks import callbacks
 from tfdfm.training.checkpoints import Checkpoints, writing
 from tfdfm.training.signals import Signals
-from tfdfm.training.trainer import Trainer
+from tfdfm.training.trainer import SHOWN, Trainer
 
 
 def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict, data.Description]:
@@ -102,7 +102,10 @@ def train(
         logging.info("Going on from step %d of %d.", first, config.steps)
     examiners = _examiners(config, trainer, images, journal, data_dir, chief=chief)
     with Signals() as signals:
-        calls = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first, examiners=examiners)
+        shown = images.pixels[: SHOWN // 2] if "encoder" in trainer.networks else None
+        calls = callbacks(
+            run_dir, config, checkpoints, signals, chief=chief, first_step=first, examiners=examiners, shown=shown
+        )
         steps = config.steps - first
         trainer.fit(
             _batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False

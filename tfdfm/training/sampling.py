@@ -60,6 +60,8 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
         Failure: as `load`.
     """
     config, channels, class_names = described(run_dir)
+    if "discriminator" not in config:
+        raise UsageError(f"{run_dir} is a run of {config.terms[0]!r}, which has no discriminator.")
     network = build.discriminator(config, len(class_names))
     if not hasattr(network, "activations"):
         raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} shows no activations.")

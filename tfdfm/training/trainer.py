@@ -128,6 +128,11 @@ class Trainer(keras.Model):
         """[64, H, W, C] in [-1, 1]: always the same latents."""
         return self.samples(self.game.settings.seed, 0, SHOWN)
 
+    def reconstructions(self, pixels) -> tf.Tensor:
+        """uint8 [N, H, W, C] -> [N, H, W, C] in [-1, 1]: G of the mean of what the encoder infers from them."""
+        mean, _ = self.networks["encoder"](tf.cast(pixels, tf.float32) / 127.5 - 1.0)
+        return self(mean)
+
     def _counter(self, name: str, value: int) -> keras.Variable:
         return self.add_weight(
             name=name,

@@ -1,0 +1,17 @@
+"""MNIST padded to 32 x 32 with adversarially learned inference.
+
+Source: cifar10_ali at half its width; Dumoulin et al., 2017, have no MNIST experiment. The steps are ours: 2 million
+images.
+Expected: no published score.
+Run: python -m tfdfm.train --config=mnist_ali
+"""
+
+from tfdfm.config import recipe
+
+
+def get_config():
+    config = recipe("cifar10_ali")
+    config.dataset = "mnist"
+    config.generator.width = config.encoder.width = config.discriminator.width = 16
+    config.steps = 20_000
+    return config

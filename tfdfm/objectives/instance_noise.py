@@ -1,0 +1,31 @@
+"""Instance noise (Sønderby et al., 2017; Arjovsky & Bottou, 2017; slides, "softer metrics: add noise")."""
+
+import tensorflow as tf
+
+from tfdfm.objectives.base import Objective, Play, decayed
+
+
+class InstanceNoise(Objective):
+    """Gaussian noise on all images that D sees, so that the distributions of data and samples overlap.
+
+    Data and samples have draws of their own; each is the same for all losses of a move.
+
+    Args:
+        sigma: standard deviation at the start, for pixels in [-1, 1].
+        anneal_steps: steps in which it falls linearly to 0; 0 keeps it.
+    """
+
+    needs = ("score",)
+
+    def __init__(self, sigma: float = 0.1, anneal_steps: int = 0):
+        super().__init__()
+        self.sigma, self.anneal_steps = sigma, anneal_steps
+
+    def seen(self, play: Play, images: tf.Tensor, purpose: str):
+        return images + self._sigma(play) * play.random.normal(f"instance_noise/{purpose}", images.shape)
+
+    def diagnostics(self, play: Play, losses):
+        return {"discriminator/instance_noise": self._sigma(play)}
+
+    def _sigma(self, play: Play) -> tf.Tensor:
+        return decayed(self.sigma, self.anneal_steps, play.step)
