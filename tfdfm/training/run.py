@@ -83,13 +83,8 @@ def train(
     strategy = distribution.strategy(config.distribution)
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
     trainer = build_trainer(config, found, strategy)  # first: it finds mistakes before hours of preparing data
-    images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
     chief = distribution.is_chief(strategy)
-    if ensemble:
-        record(ensemble, ensembles.member(config, -1), images, write=chief)
-    images = ensembles.own(config, images)
-    data.check_batch_size(images, config.batch_size)
-    record(run_dir, config, images, write=chief)
+    images = _recorded(config, run_dir, ensemble, data_dir, write=chief)
     checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
     journal = run_dir / "metrics.jsonl"
     first = checkpoints.restore() or 0
@@ -111,6 +106,17 @@ def train(
             _batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False
         )
     return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
+
+
+def _recorded(config: ConfigDict, run_dir: Path, ensemble: Path | None, data_dir: str | None, *, write: bool):
+    """The images of the run's classes, when its config.json and the ensemble's are written."""
+    images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
+    if ensemble:
+        record(ensemble, ensembles.member(config, -1), images, write=write)
+    images = ensembles.own(config, images)
+    data.check_batch_size(images, config.batch_size)
+    record(run_dir, config, images, write=write)
+    return images
 
 
 def _examiners(config: ConfigDict, trainer: Trainer, images: data.Images, journal: Path, data_dir, *, chief: bool):
