@@ -85,7 +85,9 @@ def _compare(values: flags.FlagValues) -> None:
     from tfdfm import images
     from tfdfm.searching import drawing, histogram, results
 
-    searches = {folder: results.read(Path(folder)) for folder in values.histogram}
+    searches = {Path(folder).name: results.read(Path(folder)) for folder in values.histogram}
+    if len(searches) < len(values.histogram):
+        raise UsageError(f"Expected folders of different names in --histogram, given {', '.join(values.histogram)}.")
     for name, found in searches.items():
         print(f"{name}, {len(found):,} settings\n{results.table(found)}\n")
     made = histogram.histogram(searches, values.by, values.at_most)
