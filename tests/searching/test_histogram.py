@@ -48,6 +48,15 @@ def test_figure_3_has_a_panel_for_each_combination_and_the_reference_in_all():
     assert [panel.bars["ebgan"].count for panel in panels] == [2, 2, 0]  # of g 2, and whatever lr
 
 
+def test_scores_of_two_classifiers_are_told(caplog):
+    other = model(1.0)
+    histogram({"a": [model(1.0)], "b": [other]})
+    assert not caplog.text
+    other["scores"]["modified_inception_score"]["classifier"] = {"name": "another"}
+    histogram({"a": [model(1.0)], "b": [other]})
+    assert "do not compare" in caplog.text
+
+
 def test_unknown_keys_are_refused():
     with pytest.raises(UsageError, match=r"Expected keys of these searches \(d, g, lr\), given depth"):
         histogram(SEARCHES, by=["depth"])

@@ -215,6 +215,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(find, tmp_path, more, expe
 
 def test_a_directory_holds_one_search(find, tmp_path):
     find("--num=1")
+    assert len(json.loads((tmp_path / "here" / "search.json").read_text())["scoring"]["classifier"]["checksum"]) == 64
     with pytest.raises(UsageError, match="another recipe or scoring: recipe.steps: 3 -> 4; scoring.samples: 20 -> 30"):
         find("--num=1", "--samples=30", "--config.steps=4")
     find("--grid.seed=7")  # another setting of it

@@ -1,12 +1,14 @@
 """The share of models in each bin of a score, several searches beside each other (EBGAN, figures 2 and 3)."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from tfdfm.errors import UsageError
-from tfdfm.evaluation import tables
+from tfdfm.evaluation import records, tables
 from tfdfm.searching import results
 
 BINS = 20
@@ -45,6 +47,11 @@ def histogram(searches: Mapping[str, list[dict]], by: Sequence[str] = (), at_mos
     known = sorted({key for model in models for key in model["settings"]})
     if wrong := [key for key in (*by, *at_most) if key not in known]:
         raise UsageError(f"Expected keys of these searches ({', '.join(known)}), given {', '.join(wrong)}.")
+    kinds = {
+        json.dumps(records.conditions(next(iter(model["scores"].values())))) for model in models if model["scores"]
+    }
+    if len(kinds) > 1:
+        logging.warning("These scores differ in samples, classifier or name: their bars do not compare.")
     scores = [score for model in models if (score := results.value(model)) is not None]
     edges = np.linspace(min([0.0, *scores]), max(scores, default=0.0) or 1.0, BINS + 1)
     return Histogram(edges, [_panel(searches, edges, *which) for which in _parts(models, by, at_most)])

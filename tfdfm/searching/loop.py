@@ -38,8 +38,8 @@ class Search(NamedTuple):
             if name not in scores.METRICS | scores.ALIASES:
                 raise UsageError(nearest("metric", name, scores.METRICS) + " Set --metrics.")
         config, _ = run.resolve(self.base, self.data_dir)
-        judges.judge(self.classifier, config.dataset, config.image_size, self.data_dir)
-        scoring = {"metrics": self.metrics, "samples": self.samples, "classifier": self.classifier}
+        judge = judges.judge(self.classifier, config.dataset, config.image_size, self.data_dir)
+        scoring = {"metrics": self.metrics, "samples": self.samples, "classifier": judge.record}
         results.describe(self.directory, {"recipe": recipes.check(self.base).to_dict(), "scoring": scoring})
 
     def finished(self, setting: Setting) -> bool:
