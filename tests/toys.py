@@ -41,7 +41,8 @@ def play(trainer: Trainer, step: int = 0, **kwargs) -> Play:
     step, position = tf.constant(step, tf.int64), tf.constant(0, tf.int64)
     random = Random(trainer.game.settings.seed, step, position)
     images = tf.constant(batch()["images"])
-    return Play(trainer.networks, images, None, random=random, latent=(LATENTS, "uniform"), step=step, **kwargs)
+    latent = (LATENTS, trainer.game.settings.prior)
+    return trainer.game.play(trainer.networks, images, None, random=random, latent=latent, step=step, **kwargs)
 
 
 def stepper(trainer: Trainer, *, graph: bool = True):

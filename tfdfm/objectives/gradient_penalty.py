@@ -15,6 +15,7 @@ class GradientPenalty(Objective):
         weight: lambda (paper: 10).
     """
 
+    needs = ("score",)
     full_precision = unnormalised = ("discriminator",)
 
     def __init__(self, weight: float = 10.0):

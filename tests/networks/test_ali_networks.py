@@ -1,0 +1,137 @@
+"""ALI's three networks for 32 pixels: shapes without padding, maxout, dropout, and [0, 1] inside."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdfm.errors import UsageError
+from tfdfm.networks import decoders, encoders, joint
+from tfdfm.networks.ali_layers import maxout, unit
+from tfdfm.networks.layers import BatchStatistics
+
+MAPS = [(5, 3, 32), (4, 32, 64), (4, 64, 128), (4, 128, 256), (4, 256, 512)]  # kernel, in, out
+
+
+def images(batch=3):
+    return np.random.default_rng(0).uniform(-1, 1, (batch, 32, 32, 3)).astype(np.float32)
+
+
+def codes(width=64, batch=3):
+    return np.random.default_rng(1).normal(size=(batch, width)).astype(np.float32)
+
+
+def kernels(layers):
+    return [tuple(layer.kernel.shape) for layer in layers]
+
+
+class Recorder:
+    """A noise that only writes down what is asked of it."""
+
+    def __init__(self):
+        self.asked = []
+
+    def dropout(self, x, rate):
+        self.asked.append((tuple(x.shape[1:]), rate))
+        return x
+
+
+def test_the_encoder_is_theirs():
+    network = encoders.Ali(32, 64, seed=0)
+    mean, log_sigma = network(images())
+    expected = [(k, k, a, b) for k, a, b in [*MAPS, (1, 512, 512), (1, 512, 128)]]
+    assert kernels([*network.convs, network.last]) == expected
+    assert [conv.strides[0] for conv in network.convs] == [1, 2, 1, 2, 1, 1]
+    assert mean.shape == log_sigma.shape == (3, 64) and len(network.norms) == 6
+    assert network.last.use_bias and not any(conv.use_bias for conv in network.convs)
+
+
+def test_the_generator_is_theirs():
+    network = decoders.Ali(32, 3, seed=0)
+    assert network(codes()).shape == (3, 32, 32, 3)
+    sizes = [(4, 64, 256), (4, 256, 128), (4, 128, 64), (4, 64, 32), (5, 32, 32), (1, 32, 32)]
+    assert kernels(network.convs) == [(k, k, b, a) for k, a, b in sizes]  # a transposed kernel is [h, w, out, in]
+    assert [conv.strides[0] for conv in network.convs] == [1, 2, 1, 2, 1, 1]
+    assert network.last.kernel.shape == (1, 1, 32, 3) and network.last.use_bias
+
+
+def test_the_generators_image_is_the_papers_sigmoid_on_our_scale():
+    network = decoders.Ali(32, 1, width=2, seed=0)
+    network(codes())
+    network.last.kernel.assign(np.zeros([1, 1, 2, 1]))
+    for bias in (-3.0, 0.0, 2.0):
+        network.last.bias.assign([bias])
+        np.testing.assert_allclose(unit(network(codes())), 1 / (1 + np.exp(-bias)), rtol=1e-5)
+
+
+def test_the_joint_discriminator_is_theirs():
+    network = joint.Ali(32, seed=0)
+    critique = network(images(), codes())
+    assert kernels(network.of_x) == [(k, k, a, 2 * b) for k, a, b in MAPS]  # two pieces for each map
+    assert kernels(network.of_z) == [(1, 1, 64, 1024), (1, 1, 512, 1024)]
+    assert kernels([*network.of_both, network.last]) == [(1, 1, 1024, 2048), (1, 1, 1024, 2048), (1, 1, 1024, 1)]
+    assert critique.score.shape == (3,) and critique.features.shape == (3, 1024)
+    assert network.num_features == 1024 and network.feature_shape == (1, 1, 1024) and not hasattr(network, "norms")
+    biased = [layer.use_bias for layer in [*network.of_x, *network.of_z, *network.of_both, network.last]]
+    assert biased == [True] + 4 * [False] + 2 * [False] + 3 * [True]
+
+
+def test_the_joint_discriminator_against_plain_operations():
+    network = joint.Ali(32, width=2, seed=0)
+    critique = network(images(), codes(8))
+    for layer in (network.of_x[0], *network.of_both, network.last):
+        layer.bias.assign(np.linspace(-0.01, 0.01, layer.bias.shape[0]))
+
+    def pieces(x, layer, stride=1):
+        y = tf.nn.conv2d(x, layer.kernel.value, stride, "VALID") + (layer.bias.value if layer.use_bias else 0)
+        return tf.maximum(y[..., ::2], y[..., 1::2])
+
+    x, z = (images() + 1) / 2, codes(8).reshape(3, 1, 1, 8)
+    for layer, stride in zip(network.of_x, (1, 2, 1, 2, 1), strict=True):
+        x = pieces(x, layer, stride)
+    for layer in network.of_z:
+        z = pieces(z, layer)
+    both = tf.concat([x, z], -1)
+    for layer in network.of_both:
+        both = pieces(both, layer)
+    score = tf.reshape(both, [3, -1]) @ tf.reshape(network.last.kernel, [-1, 1]) + network.last.bias.value
+    critique = network(images(), codes(8))
+    np.testing.assert_allclose(critique.features, tf.reshape(both, [3, -1]), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(critique.score, score[:, 0], rtol=1e-4, atol=1e-7)
+
+
+def test_dropout_is_a_fifth_of_image_and_code_and_half_of_all_else():
+    network, noise = joint.Ali(32, width=2, seed=0), Recorder()
+    network(images(), codes(8))
+    network(images(), codes(8), noise=noise)
+    of_x = [((32, 32, 3), 0.2), ((28, 28, 2), 0.5), ((13, 13, 4), 0.5), ((10, 10, 8), 0.5), ((4, 4, 16), 0.5)]
+    of_z, of_both = [((1, 1, 8), 0.2), ((1, 1, 32), 0.5)], [((1, 1, 64), 0.5)] * 3
+    assert noise.asked == of_x + of_z + of_both
+
+
+def test_maxout_by_hand():
+    x = tf.reshape(tf.constant([1.0, 3.0, -2.0, -5.0]), [1, 1, 1, 4])
+    np.testing.assert_array_equal(tf.reshape(maxout(x), [-1]), [3, -2])
+
+
+def test_weights_start_small():
+    network = encoders.Ali(32, 64, seed=0)
+    network(images())
+    for layer in (network.convs[3], network.last):
+        assert layer.kernel.numpy().std() == pytest.approx(0.01, rel=0.02)
+
+
+def test_mixed_bfloat16_keeps_what_is_said_float32():
+    policy = dict(seed=0, width=2, dtype="mixed_bfloat16")
+    said = [*joint.Ali(32, **policy)(images(), codes(8))[:2], *encoders.Ali(32, 8, **policy)(images())]
+    said.append(decoders.Ali(32, 3, **policy)(codes(8), statistics=BatchStatistics()))
+    assert {x.dtype for x in said} == {tf.float32}
+
+
+@pytest.mark.parametrize(
+    "kind", [joint.Ali, lambda *args, **kw: encoders.Ali(args[0], 8, *args[1:], **kw)], ids=["joint", "encoder"]
+)
+def test_labels_and_other_sizes_are_refused(kind):
+    with pytest.raises(UsageError, match="for 32 pixels.*Given 64.*--config.image_size=32"):
+        kind(64, seed=0)
+    with pytest.raises(UsageError, match="Ali takes no labels"):
+        kind(32, 10, seed=0)
