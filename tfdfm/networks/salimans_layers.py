@@ -24,18 +24,17 @@ class WeightNorm(keras.layers.Layer):
     ):
         super().__init__(**kw)
         self.units, self.size, self.strides, self.padding = units, kernel_size, strides, padding
-        self._gain, self._trained, self._transposed, self._seed = gain, trained, transposed, seed
+        self.gain, self._trained, self._transposed, self._seed = gain, trained, transposed, seed
 
     def build(self, shape):
-        def weight(name, shape, initializer, **kwargs):
-            return self.add_weight(
-                name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False, **kwargs
-            )
+        def weight(name, shape, initializer):
+            return self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
 
         normal = keras.initializers.RandomNormal(0.0, 0.05, seed=self._seed)
         self.direction = weight("direction", [self.size] * 2 * bool(self.size) + [shape[-1], self.units], normal)
-        self.gain = weight("gain", [self.units], keras.initializers.Constant(self._gain), trainable=self._trained)
         self.bias = weight("bias", [self.units], "zeros")
+        if self._trained:
+            self.gain = weight("gain", [self.units], keras.initializers.Constant(self.gain))
 
     def call(self, x):
         axes = list(range(len(self.direction.shape) - 1))
