@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from tfdfm import data
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import subjects
 from tfdfm.evaluation.scores import Task
 from tfdfm.metrics import classifiers
 from tfdfm.metrics.checks import Labelled
 from tfdfm.metrics.classifiers import Classifier
-from tfdfm.training import judges, sampling
+from tfdfm.training import build, ensembles, judges, sampling, testing
 
 SVM = 10_000  # labelled images at most, for the separability of features
 NUM = 50_000  # samples of a run
@@ -32,7 +33,8 @@ class Request(NamedTuple):
         """The samples, what they are held against and by which classifier."""
         reference = self.real()
         fake = self.subject()
-        return Task(fake, reference, self.judge(), splits=self.splits, discriminator=self._discriminator(reference))
+        of_run = {"discriminator": self._discriminator(reference), "test": self._test()}
+        return Task(fake, reference, self.judge(), splits=self.splits, **of_run)
 
     def subject(self) -> subjects.Subject:
         if self.run_dir:
@@ -61,6 +63,21 @@ class Request(NamedTuple):
             return self.reference, None
         config, *_ = sampling.described(self.run_dir)
         return self.reference or config.dataset, config.image_size
+
+    def _test(self):
+        """What the test error needs, made when asked for; None of a run that tells no classes."""
+        if not self.run_dir:
+            return None
+        config, *_ = sampling.described(self.run_dir)
+        if ensembles.is_ensemble(config) or not build.classifies(config):
+            return None
+
+        def made():
+            found = subjects.reference(f"{config.dataset}:test", config.image_size, self.data_dir)
+            images = data.Images(found.name, "", found.images, found.labels, found.class_names)
+            return testing.Test(sampling.discriminator(self.run_dir, self.checkpoint), images).error(), found.record
+
+        return made
 
     def _discriminator(self, reference: subjects.Reference | None):
         """What separability needs, made when asked for; None where it cannot be had."""

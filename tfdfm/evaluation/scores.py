@@ -34,6 +34,7 @@ class Task:
     real: Features | None = None  # of the reference's
     splits: int = 10
     discriminator: Callable[[], tuple] | None = None  # layers, training and held-out images, of a run
+    test: Callable[[], tuple[float, dict]] | None = None  # error and what it was tested on, of a run that classifies
     pictures: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
@@ -86,6 +87,7 @@ def missing(metric: Metric, task: Task) -> str | None:
         and task.reference
         and task.classifier.classes == len(task.reference.class_names),
         "discriminator": task.discriminator,
+        "classes": task.test,
     }
     return next((need for need in metric.needs if not here[need]), None)
 
@@ -96,6 +98,7 @@ HOW = {
     "labels": "samples with classes that the reference has: a conditional run, or a folder with a sub-folder for each",
     "own classes": "a classifier of the reference's own classes: set --classifier=dataset",
     "discriminator": "the discriminator of an unconditional run and a data set with labels: set --run_dir",
+    "classes": "a run whose discriminator tells the classes of data with test images: set --run_dir",
 }
 
 
@@ -123,8 +126,7 @@ def _inception(task: Task) -> dict:
 
 
 def _modified(task: Task) -> dict:
-    value = inception.modified_inception_score(task.fake.logits)
-    return {_named("modified_inception_score", task): {"value": value}}
+    return {_named("modified_inception_score", task): {"value": inception.modified_inception_score(task.fake.logits)}}
 
 
 def _named(name: str, task: Task) -> str:
@@ -145,9 +147,9 @@ def _kernel(task: Task) -> dict:
 
 
 def _manifold(task: Task) -> dict:
-    rows = [order.shuffled(which.keys, 0)[:MANIFOLD] for which in (task.real, task.fake)]
-    found = manifold.precision_and_recall(task.real.features[rows[0]], task.fake.features[rows[1]])
-    about = {"samples": len(rows[1]), "real_samples": len(rows[0]), "neighbours": 3}
+    real, fake = (which.features[order.shuffled(which.keys, 0)[:MANIFOLD]] for which in (task.real, task.fake))
+    found = manifold.precision_and_recall(real, fake)
+    about = {"samples": len(fake), "real_samples": len(real), "neighbours": 3}
     return {"precision": {"value": found.precision} | about, "recall": {"value": found.recall} | about}
 
 
@@ -223,6 +225,11 @@ def _separability(task: Task) -> dict:
     return {"separability": {"value": value, "samples": len(held_out.images), "training_samples": len(training.images)}}
 
 
+def _test(task: Task) -> dict:
+    error, reference = task.test()
+    return {"test_error": {"value": error, "samples": reference["images"], "reference": reference}}
+
+
 METRICS = {
     "inception_score": Metric(_inception, ("classifier",)),
     "modified_inception_score": Metric(_modified, ("classifier",)),
@@ -231,6 +238,7 @@ METRICS = {
     "precision_and_recall": Metric(_manifold, ("classifier", "reference")),
     "ms_ssim": Metric(_similarity, ()),
     "accuracy": Metric(_accuracy, ("classifier", "labels", "own classes")),
+    "test_error": Metric(_test, ("classes",)),
     "accuracy_by_resolution": Metric(_resolutions, ("classifier", "labels", "own classes"), default=False),
     "accuracy_and_ms_ssim": Metric(_joint, ("classifier", "labels", "own classes"), default=False),
     "nearest_neighbours": Metric(_neighbours, ("reference",), default=False),

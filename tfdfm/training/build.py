@@ -32,6 +32,11 @@ def generator(config: ConfigDict, channels: int, num_classes: int) -> Network:
     return made
 
 
+def classifies(config: ConfigDict) -> bool:
+    """Whether the recipe's discriminator tells classes."""
+    return "discriminator" in config and networks.find("discriminator", config.discriminator.network).classifies
+
+
 def discriminator(config: ConfigDict, num_classes: int) -> Network:
     """The recipe's discriminator; its first call builds it. `num_classes` of the data, 0 where it has none."""
     kind = networks.find("discriminator", config.discriminator.network)

@@ -74,10 +74,10 @@ class StopOnBadLoss(keras.callbacks.Callback):
 
 
 class Metrics(keras.callbacks.Callback):
-    """The logs of the first, each `log_every`-th, each tested or scored and the last step, to metrics.jsonl and TensorBoard.
+    """The logs of the first, each `log_every`-th, each tested or scored and the last step.
 
-    Adds images_seen and images_per_second, the rate since the last line; the first call, which traces, does not count,
-    and the rate is null where nothing else was.
+    To metrics.jsonl and TensorBoard. Adds images_seen and images_per_second, the rate since the last line; the first
+    call, which traces, does not count, and the rate is null where nothing else was.
     """
 
     def __init__(self, journal: Journal, board: Board, config: Mapping, first_step: int):

@@ -11,7 +11,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import config as recipes
-from tfdfm import data, files, networks, objectives
+from tfdfm import data, files, objectives
 from tfdfm.errors import UsageError
 from tfdfm.training import build, distribution, ensembles, judges, scores, testing
 from tfdfm.training.callbacks import callbacks
@@ -43,7 +43,7 @@ def _check_labels(config: ConfigDict, found: data.Description):
                 f"{key}={config[key]} needs labels, and {config.dataset} has none. "
                 f"Set --config.{key}={type(config[key])(0)}."
             )
-    if config.test_every and not _classifies(config):
+    if config.test_every and not build.classifies(config):
         raise UsageError(
             f"test_every={config.test_every} needs a discriminator that tells classes. Set --config.test_every=0."
         )
@@ -168,10 +168,6 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     return {
         name: sum(w.shape.num_elements() for w in net.trainable_variables) for name, net in trainer.networks.items()
     }
-
-
-def _classifies(config: ConfigDict) -> bool:
-    return "discriminator" in config and networks.find("discriminator", config.discriminator.network).classifies
 
 
 def _supervised(config: ConfigDict) -> bool:

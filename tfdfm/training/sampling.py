@@ -42,7 +42,7 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     if ensembles.is_ensemble(config):
         numbers = range(config.class_splits)
         members = tuple(load(ensembles.directory(run_dir, number), checkpoint) for number in numbers)
-        together = Ensemble([of.generator for of in members], (config.image_size, config.image_size, channels))
+        together = Ensemble([of.generator for of in members])
         step = min(of.step for of in members)
         return Trained(together, config, step, channels, class_names, members[0].weights, members)
     generator = build.generator(config, channels, len(class_names))
@@ -52,23 +52,35 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     return Trained(generator, config, step, channels, class_names if config.conditional else (), weights)
 
 
+def discriminator(run_dir: Path, checkpoint: str = "last") -> Network:
+    """A run's discriminator, of images alone.
+
+    Raises:
+        UsageError: as `load`, and for one that asks for labels or codes, or none.
+        Failure: as `load`.
+    """
+    config, channels, class_names = described(run_dir)
+    if "discriminator" not in config or ensembles.is_ensemble(config):
+        raise UsageError(f"{run_dir} has no discriminator of its own. Take a run of a game of G against D.")
+    network = build.discriminator(config, len(class_names))
+    if config.conditional and not network.classifies:
+        raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
+    if network.judges_codes:
+        raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} judges images with codes.")
+    network(tf.zeros([1, config.image_size, config.image_size, channels]))
+    _restore(run_dir, flat_names("discriminator", network.variables), checkpoint, config.checkpoint_every)
+    return network
+
+
 def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray], list[np.ndarray]]:
     """A function of uint8 images [B, H, W, C]: what each convolution of a run's discriminator says, [B, h, w, maps].
 
     Raises:
-        UsageError: as `load`, and for a conditional discriminator, which asks for labels.
-        Failure: as `load`.
+        UsageError, Failure: as `discriminator`; it shows no activations.
     """
-    config, channels, class_names = described(run_dir)
-    if "discriminator" not in config:
-        raise UsageError(f"{run_dir} is a run of {config.terms[0]!r}, which has no discriminator.")
-    network = build.discriminator(config, len(class_names))
+    network = discriminator(run_dir, checkpoint)
     if not hasattr(network, "activations"):
-        raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} shows no activations.")
-    if network.num_classes:
-        raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
-    network(tf.zeros([1, config.image_size, config.image_size, channels]))
-    _restore(run_dir, flat_names("discriminator", network.variables), checkpoint, config.checkpoint_every)
+        raise UsageError(f"The discriminator {type(network).__name__} of {run_dir} shows no activations.")
     layers = tf.function(lambda pixels: network.activations(tf.cast(pixels, tf.float32) / 127.5 - 1.0))
     return lambda images: [layer.numpy() for layer in layers(images)]
 
