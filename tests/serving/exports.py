@@ -2,6 +2,7 @@
 
 import toys
 
+from tfdfm.networks.ensemble import Ensemble
 from tfdfm.serving import exporting
 from tfdfm.training import build
 from tfdfm.training.sampling import Trained
@@ -15,3 +16,13 @@ def trained(*, classes: int = 0, prior: str = "uniform", channels: int = 3, imag
     made = Trained(generator, config, 7, channels, tuple(f"class {i}" for i in range(classes)), "generator")
     exporting.estimate_batch_norm(made, 64)
     return made
+
+
+def ensemble(models: int = 2, classes: int = 3, **kwargs) -> Trained:
+    """As many models of so many classes each, every one with other weights."""
+    members = [trained(classes=classes, **kwargs) for _ in range(models)]
+    for number, of in enumerate(members):
+        of.generator.last.kernel.assign(of.generator.last.kernel * (1 - 2 * number / models))
+    first, names = members[0], tuple(f"class {i}" for i in range(models * classes))
+    together = Ensemble([of.generator for of in members])
+    return Trained(together, first.config, 7, first.channels, names, "generator", tuple(members))

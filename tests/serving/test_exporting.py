@@ -22,13 +22,17 @@ from tfdfm.serving.sampler import Local
 SEEDS = np.array([0, 1, -1, 2**63 - 1, -(2**63), 2**53 + 1, 12, 13, 14], np.int64)
 LABELS = np.arange(len(SEEDS)) % 3
 FOLDER = Path(__file__).parent
-KINDS = {"unconditional": {"prior": "normal"}, "conditional": {"classes": 3}}
+KINDS = {
+    "unconditional": lambda: exports.trained(prior="normal"),
+    "conditional": lambda: exports.trained(classes=3),
+    "ensemble": lambda: exports.ensemble(models=3, classes=1),
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def exported(request, tmp_path_factory):
     """(the trained generator, its export, inputs of its signatures)"""
-    trained = exports.trained(**KINDS[request.param])
+    trained = KINDS[request.param]()
     path = exporting.write(trained, tmp_path_factory.mktemp("export"), {"inception_score": {"value": 3.5}})
     labels = {"labels": LABELS} if trained.class_names else {}
     return trained, path, {"seed": SEEDS} | labels
