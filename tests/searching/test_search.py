@@ -16,8 +16,6 @@ from tfdfm import command, search
 from tfdfm.errors import Failure, UsageError
 from tfdfm.searching import claims, loop
 
-PROCESS = "import runpy; from tfdfm.searching import claims; claims.BEAT, claims.LEASE = 0.2, 5.0; "
-PROCESS += "runpy.run_module('tfdfm.search', run_name='__main__', alter_sys=True)"
 RECIPE = """
 from tfdfm.config import recipe
 
@@ -62,7 +60,7 @@ def start(arguments):
     started = []
 
     def run(*more):
-        command = [sys.executable, "-c", PROCESS, *arguments(*more)]
+        command = [sys.executable, "-m", "tfdfm.search", *arguments(*more)]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         return started[-1]
 
@@ -166,7 +164,7 @@ def test_told_to_stop_in_the_middle_it_gives_the_setting_back(find, tmp_path, mo
 
 def test_two_processes_share_the_settings(start, tmp_path):
     both = [start("--num=2") for _ in range(2)]
-    said = [process.communicate(timeout=120)[0] for process in both]
+    said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     results = found(tmp_path)
     assert len(results) == 2 and len({one["settings"]["seed"] for one in results.values()}) == 2
