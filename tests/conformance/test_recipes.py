@@ -35,6 +35,8 @@ def toy(name: str, **changes):
         config.optimizer.learning_rate = 1e-1  # an untrained critic's slopes are small beside epsilon
     if data.describe(config.dataset, config.image_size or None).image_size > 48:
         config.image_size = 16
+    if config.patches_of:
+        config.patches_of = 24
     if config.labelled:
         config.labelled = 2 * data.describe(config.dataset).num_classes
     config.update(batch_size=BATCH, latent_size=8, steps=4, steps_per_execution=1, distribution="none", jit="off")
@@ -75,11 +77,11 @@ def _loosen(trainer):
     """A ladder's combinators start at zero, and nothing but the lowest would learn in the first step."""
     for place, lateral in enumerate(getattr(trainer.networks.get("discriminator"), "laterals", [])):
         for number, weight in enumerate(lateral.trainable_variables):
-            weight.assign(np.random.default_rng([place, number]).normal(size=weight.shape))
+            weight.assign_add(np.random.default_rng([place, number]).normal(0, 0.1, weight.shape))
 
 
 def first_batch(config):
-    images = data.load(config.dataset, image_size=config.image_size)
+    images = data.load(config.dataset, image_size=config.patches_of or config.image_size)
     count = BATCH * config.n_critic
     batch = {"images": images.pixels[:count]} | ({} if images.labels is None else {"labels": images.labels[:count]})
     return batch | ({f"labelled_{key}": value for key, value in batch.items()} if config.labelled else {})

@@ -7,6 +7,7 @@ import toys
 from reference import Reference, populations
 
 from tfdfm.networks.layers import BatchStatistics
+from tfdfm.objectives.base import patches
 from tfdfm.training.checkpoints import Checkpoints
 
 
@@ -160,3 +161,20 @@ def test_flips_turn_half_of_the_images_left_right():
     assert 0 < sum(turned) < len(turned)
     assert all(turn or np.array_equal(a, b) for turn, a, b in zip(turned, plain, flipped, strict=True))
     assert plain.min() == -1 and plain.max() == 1
+
+
+def test_patches_are_cut_anywhere_from_larger_images():
+    images = tf.reshape(tf.range(2 * 7 * 5 * 3), [2, 7, 5, 3])
+    corners = patches(images, 4, tf.constant([[0.0, 0.99], [0.99, 0.0]]))
+    np.testing.assert_array_equal(corners, [images[0, :4, 1:], images[1, 3:, :4]])
+    trainer = toys.trainer()
+    cut = toys.play(trainer, step=3, crop=12).images.numpy()
+    whole = toys.play(trainer, step=3).images.numpy()
+    places = {
+        (y, x)
+        for image, patch in zip(whole, cut, strict=True)
+        for y in range(5)
+        for x in range(5)
+        if np.array_equal(image[y : y + 12, x : x + 12], patch)
+    }
+    assert cut.shape == (8, 12, 12, 1) and len(places) > 3

@@ -29,6 +29,7 @@ POSITIVE = (
 NOT_NEGATIVE = (
     "seed",
     "labelled",
+    "patches_of",
     "test_every",
     "score_every",
     *(f"optimizer.{key}" for key in ("halve_every", "decay_from", "decay_until", "generator_until")),

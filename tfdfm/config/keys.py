@@ -28,6 +28,7 @@ def defaults() -> ConfigDict:
         dict(
             dataset="digits",
             image_size=0,  # 0: the data set's own
+            patches_of=0,  # side of larger images, from which random patches of image_size are cut; 0: whole images
             flip=False,  # half of the images left-right
             conditional=False,  # G takes labels, and D unless it gives them
             class_splits=1,  # models, each of as many neighbouring classes (AC-GAN, section 4.6)

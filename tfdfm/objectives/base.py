@@ -41,6 +41,7 @@ class Play:
         random: the `tfdfm.random.Random` of this replica and step.
         latent: (width of z, "uniform" in [-1, 1] or "normal").
         step: int64 scalar, finished steps.
+        crop: side of the random patches that stand for the images; 0: the images themselves.
         terms: the objectives, for what they do to the images that D sees.
     """
 
@@ -54,6 +55,7 @@ class Play:
         latent,
         step,
         labelled=None,
+        crop=0,
         flip=False,
         kept=None,
         dropped=None,
@@ -61,11 +63,12 @@ class Play:
     ):
         self.networks, self.labels, self.random, self.step = networks, labels, random, step
         self.kept, self.dropped = kept, dropped
-        self._pixels, self._labelled, self._latent, self._flip, self._terms = images, labelled, latent, flip, terms
+        self._pixels, self._labelled, self._latent, self._terms = images, labelled, latent, terms
+        self._crop, self._flip = crop, flip
 
     @once
     def images(self) -> tf.Tensor:
-        return self._scaled(self._pixels, "flip")  # [B, H, W, C]
+        return self._scaled(self._pixels, "")  # [B, H, W, C]
 
     @once
     def latents(self) -> tf.Tensor:
@@ -99,7 +102,7 @@ class Play:
     def labelled(self):
         """(D's `Critique` of a batch of labelled images, their labels int32 [B])."""
         pixels, labels = self._labelled
-        return self.critique(self._scaled(pixels, "labelled/flip"), "labelled", self.dropped), labels
+        return self.critique(self._scaled(pixels, "labelled/"), "labelled", self.dropped), labels
 
     def critique(self, images, purpose: str, statistics, **inputs):
         """The discriminator's `Critique` of images in [-1, 1], as the terms let it see them."""
@@ -109,11 +112,21 @@ class Play:
         return self.networks["discriminator"](images, statistics=statistics, noise=noise, **inputs)
 
     def _scaled(self, pixels, purpose: str) -> tf.Tensor:
+        if self._crop:
+            pixels = patches(pixels, self._crop, self.random.uniform(f"{purpose}crop", [pixels.shape[0], 2]))
         images = tf.cast(pixels, tf.float32) / 127.5 - 1.0
         if not self._flip:
             return images
-        heads = self.random.uniform(purpose, [images.shape[0], 1, 1, 1]) < 0.5
+        heads = self.random.uniform(f"{purpose}flip", [images.shape[0], 1, 1, 1]) < 0.5
         return tf.where(heads, images[:, :, ::-1], images)
+
+
+def patches(images: tf.Tensor, side: int, places: tf.Tensor) -> tf.Tensor:
+    """[B, H, W, C] -> [B, side, side, C], cut out at places [B, 2] in [0, 1)."""
+    for axis in (1, 2):
+        first = tf.cast(places[:, axis - 1] * (images.shape[axis] - side + 1), tf.int32)
+        images = tf.gather(images, first[:, None] + tf.range(side), axis=axis, batch_dims=1)
+    return images
 
 
 def draw_latents(random, batch: int, width: int, prior: str) -> tf.Tensor:

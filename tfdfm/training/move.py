@@ -25,6 +25,8 @@ class Settings(NamedTuple):
     prior: str  # "uniform" in [-1, 1) or "normal"
     seed: int
     n_critic: int = 1  # moves of D in a step, each on a batch of its own; the others share in the last one
+    image_size: int = 0
+    patches_of: int = 0  # side of the images in a batch, from which patches of image_size are cut; 0: not at all
     flip: bool = False
     batch_norm: str = (
         "local"  # statistics of each replica's batch, "synchronised": of the global one, "frozen": population's
@@ -98,6 +100,7 @@ class Game:
             random=Random(s.seed, step * s.n_critic + tf.cast(turn, tf.int64), position),
             latent=(s.latent_size, s.prior),
             step=step,
+            crop=s.image_size if s.patches_of else 0,
             flip=s.flip,
             kept=kept,
             dropped=dropped,

@@ -31,6 +31,11 @@ def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict
         )
     _check_labels(config, found)
     config.image_size = found.image_size
+    if 0 < config.patches_of < config.image_size:
+        raise UsageError(
+            f"Expected patches_of to be at least image_size={config.image_size}, given {config.patches_of}. "
+            "Set --config.patches_of."
+        )
     return config, ensembles.described(config, found)
 
 
@@ -110,7 +115,7 @@ def train(
 
 def _recorded(config: ConfigDict, run_dir: Path, ensemble: Path | None, data_dir: str | None, *, write: bool):
     """The images of the run's classes, when its config.json and the ensemble's are written."""
-    images = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir)
+    images = data.load(config.dataset, image_size=config.patches_of or config.image_size, data_dir=data_dir)
     if ensemble:
         record(ensemble, ensembles.member(config, -1), images, write=write)
     images = ensembles.own(config, images)
@@ -154,7 +159,7 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     strategy = distribution.strategy(config.distribution)
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
     trainer = build_trainer(config, found, strategy)
-    size, share = config.image_size, config.batch_size // strategy.num_replicas_in_sync
+    size, share = config.patches_of or config.image_size, config.batch_size // strategy.num_replicas_in_sync
     share *= config.n_critic
     batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
     batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
