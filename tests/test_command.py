@@ -52,7 +52,7 @@ def mistake(call):
         ("--config.dfm.sigm=3", r"Unknown key 'dfm.sigm'. Did you mean 'dfm.sigma'\?"),
         ("--config.dfm=3", r"Unknown key 'dfm'"),
         ("--config.=3", r"Unknown key ''"),
-        ("--config.terms=nonsaturating,dmf", r"Unknown term 'dmf'. Did you mean 'dfm'\? Known: began, dfm, ebgan"),
+        ("--config.terms=nonsaturating,dmf", r"Unknown term 'dmf'. Did you mean 'dfm'\? Known: acgan, .* dfm, ebgan"),
         ("--config.terms=dfm", r"Expected one term that plays the game .*minimax.* given none"),
         ("--config.terms=minimax,nonsaturating", r"Expected one term .* given minimax, nonsaturating"),
         ("--config.terms=minimax,dfm,dfm", "each term once"),
@@ -118,7 +118,8 @@ def test_help_lists_the_flags_and_the_doc(call, module):
 
 
 def test_flags_may_be_written_apart_from_their_values(call):
-    code, out, err = call(train, "--config", "digits_gan", "--dry_run", *commands.flags())
+    flags = [flag for flag in commands.flags() if "denoiser" not in flag]
+    code, out, err = call(train, "--config", "digits_gan", "--dry_run", *flags)
     assert code == 0, err
     assert "generator" in out and "denoiser" not in out
 
