@@ -10,6 +10,7 @@ from tfdfm import config, data
 from tfdfm.errors import UsageError
 from tfdfm.networks.critique import Critique
 from tfdfm.objectives.acgan import AuxiliaryClassifier, class_entropy
+from tfdfm.searching import grid
 from tfdfm.training import run
 
 SCORES = np.array([0.0, np.log(3), -1.0], np.float32)
@@ -98,3 +99,16 @@ def test_a_discriminator_without_classes_is_an_error_before_training():
     del recipe.discriminator.noise
     with pytest.raises(UsageError, match="'acgan' needs the discriminator's class_logits"):
         run.dry_run(recipe)
+
+
+def test_the_papers_27_settings_and_its_growing_splits():
+    recipe = config.recipe("cifar10_acgan_grid")
+    settings = grid.settings(grid.axes(recipe, config.grid("cifar10_acgan_grid")))
+    assert len({setting.name for setting in settings}) == 27
+    for setting in settings:
+        found = grid.configured(recipe, setting)
+        assert found.optimizer.learning_rate in (1e-4, 2e-4, 3e-4) and found.discriminator.noise in (0, 0.1, 0.2)
+    name = "imagenet64_acgan_classes_grid"
+    settings = grid.settings(grid.axes(config.recipe(name), config.grid(name)))
+    classes = [run.resolve(grid.configured(config.recipe(name), setting))[1].num_classes for setting in settings]
+    assert sorted(classes) == [10, 25, 50, 100]

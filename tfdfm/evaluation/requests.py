@@ -75,6 +75,7 @@ class Request(NamedTuple):
         def made():
             found = subjects.reference(f"{config.dataset}:test", config.image_size, self.data_dir)
             images = data.Images(found.name, "", found.images, found.labels, found.class_names)
+            images = ensembles.own(config, images)
             return testing.Test(sampling.discriminator(self.run_dir, self.checkpoint), images).error(), found.record
 
         return made
