@@ -19,6 +19,7 @@ LOWER_IS_BETTER = {
     "ms_ssim",
     "nearest_neighbours",
     "sliced_wasserstein_distance",
+    "test_error",
 }
 NAME = "result.json"  # in the folder of a setting
 SHOWN = 20  # lines of the table
