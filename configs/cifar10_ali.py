@@ -18,7 +18,7 @@ def get_config():
     config.terms = ("ali",)
     config.latent_size = 64
     config.prior = "normal"
-    config.generator = dict(network="Ali", width=32)
+    config.generator = dict(network="Ali", width=32, log_odds=-0.11)  # of the mean pixel, 0.473
     config.encoder = dict(network="Ali", width=32)
     config.discriminator = dict(network="Ali", width=32)
     config.optimizer.learning_rate = 1e-4

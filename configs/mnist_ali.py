@@ -12,6 +12,7 @@ from tfdfm.config import recipe
 def get_config():
     config = recipe("cifar10_ali")
     config.dataset = "mnist"
+    config.generator.log_odds = -2.2  # of the mean pixel, 0.1 with the padding
     config.generator.width = config.encoder.width = config.discriminator.width = 16
     config.steps = 20_000
     return config

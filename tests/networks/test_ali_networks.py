@@ -63,6 +63,12 @@ def test_the_generators_image_is_the_papers_sigmoid_on_our_scale():
         np.testing.assert_allclose(unit(network(codes())), 1 / (1 + np.exp(-bias)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("mean", [0.1, 0.5])
+def test_the_generator_starts_at_the_datas_mean_pixel(mean):
+    network = decoders.Ali(32, 1, width=2, log_odds=float(np.log(mean / (1 - mean))), seed=0)
+    np.testing.assert_allclose(unit(network(codes())), mean, atol=0.02)
+
+
 def test_the_joint_discriminator_is_theirs():
     network = joint.Ali(32, seed=0)
     critique = network(images(), codes())

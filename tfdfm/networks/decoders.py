@@ -1,5 +1,6 @@
 """Generators that mirror an encoder: the thesis's and ALI's."""
 
+import keras
 import tensorflow as tf
 
 from tfdfm.networks import generators, shapes
@@ -34,21 +35,24 @@ class Ali(Valid):
 
     Transposed convolutions without padding, 4x4: 8n maps, 4n stride 2, 2n, n stride 2, 5x5: n, 1x1: n; a 1x1
     convolution with a bias. The paper's sigmoid s gives pixels in [0, 1]; tanh(a / 2) = 2 s(a) - 1. Their code starts
-    that bias, one for each pixel, at the log odds of data; here it is one for each channel, from 0.
+    that bias, one for each pixel, where the image is the mean of data; here it is one for each channel.
 
     Args:
         image_size: 32.
         channels: 1 or 3.
         width: n, the maps of the last layers (paper: 32).
+        log_odds: log(p / (1 - p)) of the data's mean pixel p in [0, 1], at which the bias starts.
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, channels: int, num_classes: int = 0, *, width: int = 32, seed: int, **kwargs):
+    def __init__(
+        self, image_size: int, channels: int, num_classes=0, *, width: int = 32, log_odds=0.0, seed: int, **kwargs
+    ):
         super().__init__(image_size, num_classes, seed, **kwargs)
         plan = ((8, 4, 1), (4, 4, 2), (2, 4, 1), (1, 4, 2), (1, 5, 1), (1, 1, 1))
         self.convs = [self.transposed_conv(n * width, *step) for n, *step in plan]
         self.norms = [self.norm() for _ in self.convs]
-        self.last = self.conv(channels, 1, use_bias=True)
+        self.last = self.conv(channels, 1, use_bias=True, bias_initializer=keras.initializers.Constant(log_odds))
 
     def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
         """latents [B, Z] -> images float32 [B, 32, 32, C] in [-1, 1]."""
