@@ -35,6 +35,8 @@ def toy(name: str, **changes):
         config.optimizer.learning_rate = 1e-1  # an untrained critic's slopes are small beside epsilon
     if data.describe(config.dataset, config.image_size or None).image_size > 48:
         config.image_size = 16
+    if config.classes:
+        config.classes = (3, 43)
     if config.patches_of:
         config.patches_of = 24
     if config.labelled:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfdfm import command, config, data, train
 from tfdfm.errors import UsageError
+from tfdfm.evaluation.requests import Request
 from tfdfm.networks import generators
 from tfdfm.networks.ensemble import Ensemble
 from tfdfm.training import ensembles, run, sampling
@@ -146,3 +147,31 @@ def test_a_model_runs_on_its_own_rows_alone(three, monkeypatch):
     assert ran == [(0, 1), (1, 2), (2, 1)]
     expected = three[0][1](tf.ones([2, 8]), labels=[1, 0])
     np.testing.assert_allclose(tf.gather(images, [0, 2]), expected, rtol=0, atol=1e-6)
+
+
+def test_a_run_may_learn_from_some_classes_alone(tmp_path):
+    assert execute(tmp_path / "run", classes="(3,7)", class_splits=1) == 0
+    stored = json.loads((tmp_path / "run" / "config.json").read_text())
+    digits = data.load("digits")
+    assert stored["data"]["class_names"] == list("3456")
+    assert stored["data"]["count"] == np.sum((digits.labels >= 3) & (digits.labels < 7))
+    assert sampling.load(tmp_path / "run").class_names == tuple("3456")
+    real = Request(tmp_path / "run", None, num=10).real()
+    np.testing.assert_array_equal(np.unique(real.labels), [3, 4, 5, 6])
+    assert real.record["images"] == len(real.images) == stored["data"]["count"]
+
+
+def test_classes_are_split_among_models():
+    base = config.recipe("cifar10_acgan")
+    base.update(classes=(2, 8), class_splits=3)
+    found = [ensembles.classes(ensembles.member(base, number), 10) for number in (0, 1, 2, -1)]
+    assert found == [range(2, 4), range(4, 6), range(6, 8), range(2, 8)]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [("(3,)", "first one and the one after the last"), ("(7,3)", "first one"), ("(3,11)", "end at most at 10")],
+)
+def test_classes_that_are_not_there_are_refused(tmp_path, classes, message):
+    with pytest.raises(UsageError, match=message):
+        execute(tmp_path / "run", classes=classes, class_splits=1)

@@ -60,7 +60,7 @@ def check(config: ConfigDict) -> ConfigDict:
                 f"Expected {key} to be a multiple of steps_per_execution ({config.steps_per_execution}), "
                 f"given {config[key]}."
             )
-    _check_splits(config)
+    _check_classes(config)
     _check_terms(config)
     needless = unused(config.terms)
     used = {key: value for key, value in config.items() if key not in needless}
@@ -79,7 +79,13 @@ def _network(player: str, given: ConfigDict) -> dict:
     return known | given.to_dict()
 
 
-def _check_splits(config: ConfigDict):
+def _check_classes(config: ConfigDict):
+    whole = all(type(number) is int for number in config.classes)
+    if config.classes and not (whole and len(config.classes) == 2 and 0 <= config.classes[0] < config.classes[1]):
+        raise UsageError(
+            f"Expected classes to be the first one and the one after the last, given {tuple(config.classes)}. "
+            "Set --config.classes=(151,269), say."
+        )
     if config.class_splits > 1 and not config.conditional:
         raise UsageError(
             f"class_splits={config.class_splits} makes a model for each group of classes, and this recipe is "

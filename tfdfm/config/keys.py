@@ -31,6 +31,7 @@ def defaults() -> ConfigDict:
             patches_of=0,  # side of larger images, from which random patches of image_size are cut; 0: whole images
             flip=False,  # half of the images left-right
             conditional=False,  # G takes labels, and D unless it gives them
+            classes=(),  # (first, stop): of the data's classes these alone; (): all
             class_splits=1,  # models, each of as many neighbouring classes (AC-GAN, section 4.6)
             split=-1,  # the one of them that a run trains; -1: all
             labelled=0,  # images that keep their labels, as many of each class; 0: all

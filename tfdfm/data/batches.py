@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from tfdfm.data.classes import Rows
 from tfdfm.data.loading import Images
-from tfdfm.data.splits import Rows
 from tfdfm.errors import UsageError
 from tfdfm.random import key
 

@@ -43,7 +43,7 @@ class Request(NamedTuple):
 
     def real(self) -> subjects.Reference | None:
         name, size = self._reference
-        return subjects.reference(name, size, self.data_dir) if name else None
+        return subjects.reference(name, size, self.data_dir, self._classes) if name else None
 
     def judge(self, default: str | None = None) -> Classifier:
         """The classifier asked for; by default the one of the reference's own labels, EfficientNet if it has none."""
@@ -63,6 +63,16 @@ class Request(NamedTuple):
             return self.reference, None
         config, *_ = sampling.described(self.run_dir)
         return self.reference or config.dataset, config.image_size
+
+    @property
+    def _classes(self) -> range | None:
+        """The classes of its data that the run learns from; None: all, or scored against other data."""
+        if self.reference or not self.run_dir:
+            return None
+        config, *_ = sampling.described(self.run_dir)
+        count = data.describe(config.dataset, config.image_size, self.data_dir).num_classes or 0
+        found = ensembles.classes(config, count)
+        return None if found == range(count) else found
 
     def _test(self):
         """What the test error needs, made when asked for; None of a run that tells no classes."""

@@ -90,9 +90,12 @@ def of_images(name: str, count: int | None, data_dir: str | None) -> Subject:
     return Subject(pixels, labels, found.class_names, of, stored=True)
 
 
-def reference(name: str, image_size: int | None, data_dir: str | None) -> Reference:
-    """A data set's images, or a folder's; NAME:test for the ones that are held out."""
+def reference(name: str, image_size: int | None, data_dir: str | None, classes: range | None = None) -> Reference:
+    """A data set's images, or a folder's; NAME:test for the ones that are held out; of some classes alone."""
     found = _load(name, image_size, data_dir)
+    if classes is not None:
+        rows = np.flatnonzero(np.isin(found.labels, classes))
+        found = found._replace(pixels=data.Rows(found.pixels, rows), labels=found.labels[rows])
     every = slice(None, None, -(-len(found.pixels) // REFERENCES))
     pixels = found.pixels[every]
     record = {"name": name, "source": found.source, "images": len(pixels), "content": content(pixels)}

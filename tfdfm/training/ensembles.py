@@ -16,10 +16,15 @@ def is_ensemble(config: ConfigDict) -> bool:
 
 
 def member(config: ConfigDict, number: int) -> ConfigDict:
-    """The recipe of one of an ensemble's models; of the ensemble itself for -1."""
+    """The recipe of one of an ensemble's models."""
     config = copy.deepcopy(config)
     config.split = number
     return config
+
+
+def ensemble(config: ConfigDict) -> ConfigDict:
+    """The recipe of the ensemble that one of its models belongs to."""
+    return member(config, -1)
 
 
 def directory(run_dir: Path, number: int) -> Path:
@@ -43,27 +48,41 @@ def runs(config: ConfigDict, run_dir: Path, numbers: Sequence[int] = ()) -> list
     return [(config, run_dir, None)]
 
 
+def classes(config: ConfigDict, count: int) -> range:
+    """Those of the data's `count` classes that a run learns from."""
+    chosen = range(*config.classes) if config.classes else range(count)
+    size = len(chosen) // config.class_splits
+    return chosen if config.split < 0 else chosen[config.split * size :][:size]
+
+
 def described(config: ConfigDict, found: data.Description) -> data.Description:
     """What is known of a run's own classes, from what is known of the data set.
 
     Raises:
-        UsageError: the classes cannot be split so, or the recipe is that of all models.
+        UsageError: the classes cannot be chosen or split so, or the recipe is that of all models.
     """
-    if config.class_splits == 1:
-        return found
-    if (found.num_classes or 0) % config.class_splits:
+    count = found.num_classes or 0
+    if config.classes and config.classes[1] > count:
         raise UsageError(
-            f"Expected class_splits to divide the {found.num_classes} classes of {config.dataset}, given "
-            f"{config.class_splits}. Set --config.class_splits."
+            f"Expected classes to end at most at {count}, as {config.dataset} has {count}, given {config.classes}. "
+            "Set --config.classes."
+        )
+    chosen = len(classes(ensemble(config), count))
+    if chosen % config.class_splits:
+        raise UsageError(
+            f"Expected class_splits to divide the {chosen} classes of {config.dataset}, given {config.class_splits}. "
+            "Set --config.class_splits."
         )
     if is_ensemble(config):
         raise UsageError(
             f"class_splits={config.class_splits} makes an ensemble, which tfdfm.train trains, and this takes one "
             "model. Set --config.split to its number."
         )
-    return found._replace(num_classes=found.num_classes // config.class_splits)
+    return found._replace(num_classes=len(classes(config, count)) or None)
 
 
 def own(config: ConfigDict, images: data.Images) -> data.Images:
     """The images of a run's own classes."""
-    return images if config.class_splits == 1 else data.split(images, config.class_splits, config.split)
+    count = len(images.class_names)
+    chosen = classes(config, count)
+    return images if chosen == range(count) else data.of_classes(images, chosen)

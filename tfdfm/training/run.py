@@ -117,7 +117,8 @@ def _recorded(config: ConfigDict, run_dir: Path, ensemble: Path | None, data_dir
     """The images of the run's classes, when its config.json and the ensemble's are written."""
     images = data.load(config.dataset, image_size=config.patches_of or config.image_size, data_dir=data_dir)
     if ensemble:
-        record(ensemble, ensembles.member(config, -1), images, write=write)
+        together = ensembles.ensemble(config)
+        record(ensemble, together, ensembles.own(together, images), write=write)
     images = ensembles.own(config, images)
     data.check_batch_size(images, config.batch_size)
     record(run_dir, config, images, write=write)

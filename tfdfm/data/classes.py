@@ -1,4 +1,4 @@
-"""Class splits: a data set as groups of as many classes each (AC-GAN, section 4.6)."""
+"""Some of the classes of a data set."""
 
 import numpy as np
 
@@ -19,13 +19,11 @@ class Rows:
         return self._array[self._rows[index]]
 
 
-def split(images: Images, splits: int, number: int) -> Images:
-    """The images of the `number`-th of `splits` groups of neighbouring classes, their labels from 0."""
-    size = len(images.class_names) // splits
-    classes = slice(number * size, (number + 1) * size)
+def of_classes(images: Images, classes: range) -> Images:
+    """The images of neighbouring classes, their labels from 0."""
     rows = np.flatnonzero((images.labels >= classes.start) & (images.labels < classes.stop))
     return images._replace(
         pixels=Rows(images.pixels, rows),
         labels=images.labels[rows] - np.int32(classes.start),
-        class_names=images.class_names[classes],
+        class_names=images.class_names[classes.start : classes.stop],
     )

@@ -1,9 +1,9 @@
-"""Class splits: which images a model sees, and under which labels."""
+"""Some classes alone: which images a model sees, and under which labels."""
 
 import numpy as np
 import pytest
 
-from tfdfm.data import Images, batches, split
+from tfdfm.data import Images, batches, of_classes
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def images() -> Images:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_split_has_the_images_of_its_classes_and_labels_from_0(images, number):
-    found = split(images, 3, number)
+def test_a_group_has_the_images_of_its_classes_and_labels_from_0(images, number):
+    found = of_classes(images, range(2 * number, 2 * number + 2))
     expected = np.flatnonzero(images.labels // 2 == number)
     np.testing.assert_array_equal(found.pixels[:], images.pixels[expected])
     np.testing.assert_array_equal(found.labels, images.labels[expected] - 2 * number)
@@ -25,19 +25,19 @@ def test_a_split_has_the_images_of_its_classes_and_labels_from_0(images, number)
     assert found.pixels.shape == (len(expected), 2, 2, 1) and found.pixels.dtype == np.uint8
 
 
-def test_every_labelled_image_is_in_one_split(images):
-    rows = np.concatenate([split(images, 6, number).pixels[:][:, 0, 0, 0] for number in range(6)])
+def test_every_labelled_image_is_in_one_group(images):
+    rows = np.concatenate([of_classes(images, range(number, number + 1)).pixels[:][:, 0, 0, 0] for number in range(6)])
     np.testing.assert_array_equal(np.sort(rows), np.arange(1, 40))
 
 
 def test_the_images_are_read_when_they_are_asked_for(images):
-    found = split(images, 3, 1)
+    found = of_classes(images, range(2, 4))
     images.pixels[:] = 200
     assert (found.pixels[np.array([1, 2])] == 200).all() and len(found.pixels[2:5]) == 3
 
 
-def test_a_batch_is_of_the_splits_images_with_their_labels(images):
-    found = split(images, 2, 1)
+def test_a_batch_is_of_the_groups_images_with_their_labels(images):
+    found = of_classes(images, range(3, 6))
     shown = list(batches(found, batch_size=6, first_step=0, last_step=6, seed=0))
     rows, labels = (np.concatenate([batch[name].numpy() for batch in shown]) for name in ("images", "labels"))
     assert rows.shape == (36, 2, 2, 1) and len(np.unique(rows)) > 15
