@@ -1,7 +1,9 @@
 """MNIST padded to 32 x 32 with adversarially learned inference.
 
-Source: cifar10_ali at half its width; Dumoulin et al., 2017, have no MNIST experiment. The steps are ours: 2 million
-images.
+Source: cifar10_ali at half its width; Dumoulin et al., 2017, have no MNIST experiment. The steps are ours (2 million
+images), and so is the rate of G and E, ten times D's. Measured at width 8 and batch 50, after 500 steps: at D's rate
+G's losses are 18 and 61, with this one 7 and 10; D is right on nearly everything with both. No run was long enough yet
+to show digits.
 Expected: no published score.
 Run: python -m tfdfm.train --config=mnist_ali
 """
@@ -14,5 +16,6 @@ def get_config():
     config.dataset = "mnist"
     config.generator.log_odds = -2.2  # of the mean pixel, 0.1 with the padding
     config.generator.width = config.encoder.width = config.discriminator.width = 16
+    config.optimizer.generator_learning_rate = 1e-3
     config.steps = 20_000
     return config
