@@ -29,6 +29,7 @@ CONFIG = {
     "sample_every": 10,
     "checkpoint_every": 6,
     "score_every": 0,
+    "test_every": 0,
     "steps_per_execution": 2,
 }
 
