@@ -11,7 +11,7 @@ from tfdfm.objectives.ebgan import EnergyBased
 from tfdfm.objectives.pull_away import PullAway, mean_squared_cosine
 
 REAL, FAKE = tf.constant([1.0, 2.0, 30.0]), tf.constant([4.0, 10.0, 25.0])
-PLAY = SimpleNamespace(real=Critique(REAL), fake=Critique(FAKE))
+PLAY = SimpleNamespace(real=Critique(REAL), fake=Critique(FAKE), step=tf.constant(0))
 
 
 def test_losses_by_hand_and_no_hinge_above_the_margin():

@@ -6,7 +6,7 @@ import grpc
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import classification_pb2, regression_pb2
@@ -128,6 +128,7 @@ def tensors(draw, shape=SHAPES):
 
 @CALM
 @given(tensors())
+@example((1, np.array(np.finfo(np.float32).max)))  # its nine digits are more than it
 def test_what_is_written_is_read_back(made):
     dtype, array = made
     text = rest_text.predictions({"x_bytes": array}, rows=False)

@@ -167,7 +167,8 @@ def _array(leaves: list, dtype: type, where: str) -> np.ndarray:
 
 
 def _floats(leaves: list, dtype: type) -> np.ndarray:
-    exact, largest = 2 ** (np.finfo(dtype).nmant + 1), float(np.finfo(dtype).max)
+    digits = np.finfo(dtype).nmant + 1
+    exact, largest = 2**digits, float(np.finfo(dtype).max) * (1 + 2 ** -(digits + 1))  # what rounds to the largest is it
     for leaf in leaves:
         if abs(leaf) > exact and (type(leaf) is int or largest < abs(leaf) < math.inf):
             raise invalid(f"Cannot convert JSON value: {_shown(leaf)} to {dtype.__name__} without loss of precision.")
