@@ -81,9 +81,9 @@ def test_the_samples_class_accuracy_is_told():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"dataset": "stl10"}, "conditional=True needs labels, and stl10 has none. Set --config.conditional=False"),
-        ({"dataset": "stl10", "conditional": False}, "'acgan' needs a conditional recipe"),
-        ({"conditional": False}, "'acgan' needs a conditional recipe. Set --config.conditional=True"),
+        ({"dataset": "stl10"}, "'acgan' needs labels: given stl10, which has no classes, and conditional=True"),
+        ({"dataset": "stl10", "conditional": False}, "'acgan' needs labels: given stl10"),
+        ({"conditional": False}, "'acgan' needs labels: given cifar10, which has 10 classes, and conditional=False"),
     ],
 )
 def test_data_without_labels_is_an_error_before_training(monkeypatch, change, said):

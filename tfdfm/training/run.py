@@ -42,6 +42,12 @@ def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict
 def _check_labels(config: ConfigDict, found: data.Description):
     """Raises UsageError where the recipe asks for labels and its data has none, or the other way round."""
     terms = {term: objectives.find(term) for term in config.terms}
+    for term, objective in terms.items():
+        if objective.conditional and not (found.num_classes and config.conditional):
+            raise UsageError(
+                f"The term {term!r} needs labels: given {config.dataset}, which has {found.num_classes or 'no'} classes,"
+                f" and conditional={config.conditional}. Take labelled data, or another term."
+            )
     for key in ("conditional", "labelled", "test_every"):
         if config[key] and not found.num_classes:
             raise UsageError(
@@ -52,9 +58,6 @@ def _check_labels(config: ConfigDict, found: data.Description):
         raise UsageError(
             f"test_every={config.test_every} needs a discriminator that tells classes. Set --config.test_every=0."
         )
-    for term, objective in terms.items():
-        if objective.conditional and not config.conditional:
-            raise UsageError(f"The term {term!r} needs a conditional recipe. Set --config.conditional=True.")
     if _supervised(config) and config.labelled < config.batch_size:
         raise UsageError(
             f"This recipe learns from batches of {config.batch_size} labelled images, given labelled={config.labelled}."
