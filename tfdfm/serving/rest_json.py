@@ -168,9 +168,9 @@ def _array(leaves: list, dtype: type, where: str) -> np.ndarray:
 
 def _floats(leaves: list, dtype: type) -> np.ndarray:
     digits = np.finfo(dtype).nmant + 1
-    exact, largest = 2**digits, float(np.finfo(dtype).max) * (1 + 2 ** -(digits + 1))  # what rounds to the largest is it
+    largest = float(np.finfo(dtype).max) * (1 + 2 ** -(digits + 1))  # what is nearest to the largest is it
     for leaf in leaves:
-        if abs(leaf) > exact and (type(leaf) is int or largest < abs(leaf) < math.inf):
+        if abs(leaf) > 2**digits and (type(leaf) is int or largest < abs(leaf) < math.inf):
             raise invalid(f"Cannot convert JSON value: {_shown(leaf)} to {dtype.__name__} without loss of precision.")
     return np.array(leaves, dtype)
 

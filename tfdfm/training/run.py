@@ -45,8 +45,8 @@ def _check_labels(config: ConfigDict, found: data.Description):
     for term, objective in terms.items():
         if objective.conditional and not (found.num_classes and config.conditional):
             raise UsageError(
-                f"The term {term!r} needs labels: given {config.dataset}, which has {found.num_classes or 'no'} classes,"
-                f" and conditional={config.conditional}. Take labelled data, or another term."
+                f"The term {term!r} needs labels: given {config.dataset}, which has {found.num_classes or 'no'} "
+                f"classes, and conditional={config.conditional}. Take labelled data, or another term."
             )
     for key in ("conditional", "labelled", "test_every"):
         if config[key] and not found.num_classes:
