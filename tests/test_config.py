@@ -15,6 +15,15 @@ def test_every_recipe_is_valid_and_says_what_it_is(name):
     assert set(config) & set(objectives.names()) == set(config.terms) & set(objectives.names())
 
 
+def test_a_whole_number_of_a_network_is_as_small_as_its_default_or_1():
+    config = recipes.recipe("cifar10_improved")
+    assert recipes.check(recipes.override(config, {"generator.reference": "0"})).generator.reference == 0
+    for key in ("generator.reference", "discriminator.kernels"):
+        wrong = recipes.override(recipes.recipe("cifar10_improved"), {key: "-1"})
+        with pytest.raises(UsageError, match=f"Expected {key} to be at least {int(key.endswith('kernels'))}, given -1"):
+            recipes.check(wrong)
+
+
 @pytest.mark.parametrize("name", [name for name in recipes.names() if f"{name}_gan" in recipes.names()])
 def test_a_baseline_differs_from_its_recipe_in_the_terms_alone(name):
     base, twin = recipes.recipe(name), recipes.recipe(f"{name}_gan")

@@ -46,9 +46,8 @@ def check(config: ConfigDict) -> ConfigDict:
     for key, allowed in CHOICES.items():
         if values[key] not in allowed:
             raise UsageError(nearest(key, values[key], allowed) + f" Set --config.{key}.")
-    sizes = [key for key, value in values.items() if key.split(".")[0] in networks.MODULES and type(value) is int]
-    for key, least in {**dict.fromkeys([*POSITIVE, *sizes], 1), **dict.fromkeys(NOT_NEGATIVE, 0)}.items():
-        if values[key] < least:
+    for key, least in {**dict.fromkeys(POSITIVE, 1), **dict.fromkeys(NOT_NEGATIVE, 0), **_sizes(config)}.items():
+        if values.get(key, least) < least:
             raise UsageError(f"Expected {key} to be at least {least}, given {values[key]}. Set --config.{key}.")
     if not config.optimizer.learning_rate > 0:
         raise UsageError(f"Expected optimizer.learning_rate to be positive, given {config.optimizer.learning_rate}.")
@@ -66,6 +65,15 @@ def check(config: ConfigDict) -> ConfigDict:
     used = {key: value for key, value in config.items() if key not in needless}
     kinds = networks.MODULES.keys() - needless
     return ConfigDict(used | {kind: _network(kind, config[kind]) for kind in kinds})
+
+
+def _sizes(config: ConfigDict) -> dict[str, int]:
+    """{"generator.width": 1, ...}: the least value of each whole number of a network; 0 where that is its default."""
+    found = {}
+    for kind in networks.MODULES.keys() & config.keys():
+        defaults = networks.parameters(kind, config[kind].network)
+        found |= {f"{kind}.{key}": min(value, 1) for key, value in defaults.items() if type(value) is int}
+    return found
 
 
 def _network(player: str, given: ConfigDict) -> dict:
