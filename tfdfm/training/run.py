@@ -11,60 +11,14 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import config as recipes
-from tfdfm import data, files, objectives
+from tfdfm import data, files
 from tfdfm.errors import UsageError
 from tfdfm.training import build, distribution, ensembles, judges, scores, testing
 from tfdfm.training.callbacks import callbacks
 from tfdfm.training.checkpoints import Checkpoints, writing
+from tfdfm.training.resolving import resolve, supervised
 from tfdfm.training.signals import Signals
 from tfdfm.training.trainer import SHOWN, Trainer
-
-
-def resolve(config: ConfigDict, data_dir: str | None = None) -> tuple[ConfigDict, data.Description]:
-    """The checked recipe with its image size filled in, and what is known of the data before it is read."""
-    config = recipes.check(config)
-    found = data.describe(config.dataset, config.image_size or None, data_dir)
-    if config.score_every and not 2 <= (found.num_classes or 0) <= scores.SAMPLES // 2:
-        raise UsageError(
-            f"score_every={config.score_every} needs the labels of 2 to {scores.SAMPLES // 2:,} classes, and "
-            f"{config.dataset} has {found.num_classes or 'none'}. Set --config.score_every=0."
-        )
-    _check_labels(config, found)
-    config.image_size = found.image_size
-    if 0 < config.patches_of < config.image_size:
-        raise UsageError(
-            f"Expected patches_of to be at least image_size={config.image_size}, given {config.patches_of}. "
-            "Set --config.patches_of."
-        )
-    return config, ensembles.described(config, found)
-
-
-def _check_labels(config: ConfigDict, found: data.Description):
-    """Raises UsageError where the recipe asks for labels and its data has none, or the other way round."""
-    terms = {term: objectives.find(term) for term in config.terms}
-    for term, objective in terms.items():
-        if objective.conditional and not (found.num_classes and config.conditional):
-            raise UsageError(
-                f"The term {term!r} needs labels: given {config.dataset}, which has {found.num_classes or 'no'} "
-                f"classes, and conditional={config.conditional}. Take labelled data, or another term."
-            )
-    for key in ("conditional", "labelled", "test_every"):
-        if config[key] and not found.num_classes:
-            raise UsageError(
-                f"{key}={config[key]} needs labels, and {config.dataset} has none. "
-                f"Set --config.{key}={type(config[key])(0)}."
-            )
-    if config.test_every and not build.classifies(config):
-        raise UsageError(
-            f"test_every={config.test_every} needs a discriminator that tells classes. Set --config.test_every=0."
-        )
-    if _supervised(config) and config.labelled < config.batch_size:
-        raise UsageError(
-            f"This recipe learns from batches of {config.batch_size} labelled images, given labelled={config.labelled}."
-            " Set --config.labelled or --config.batch_size."
-        )
-    if config.labelled and not _supervised(config) and not config.conditional:
-        raise UsageError("No term of this recipe learns from labels. Set --config.labelled=0.")
 
 
 class Stopped(NamedTuple):
@@ -167,7 +121,7 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     share *= config.n_critic
     batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
     batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
-    batch |= {f"labelled_{name}": spec for name, spec in batch.items()} if _supervised(config) else {}
+    batch |= {f"labelled_{name}": spec for name, spec in batch.items()} if supervised(config) else {}
 
     @tf.function(autograph=False)
     def step(batch):
@@ -177,10 +131,6 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     return {
         name: sum(w.shape.num_elements() for w in net.trainable_variables) for name, net in trainer.networks.items()
     }
-
-
-def _supervised(config: ConfigDict) -> bool:
-    return any(objectives.find(term).supervised for term in config.terms)
 
 
 def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):
@@ -199,7 +149,7 @@ def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.St
             local_replicas=range(start, start + local),
             moves=config.n_critic,
             labelled=labelled,
-            supervised=_supervised(config),
+            supervised=supervised(config),
         )
 
     return strategy.distribute_datasets_from_function(of_worker)
