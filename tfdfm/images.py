@@ -1,4 +1,4 @@
-"""Pictures as users see them: pixels back to uint8, grids and PNG files."""
+"""Pictures as users see them: pixels from uint8 and back, grids and PNG files."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,11 @@ import tensorflow as tf
 from tfdfm import files
 
 _GAP = 1  # black pixels between neighbours in a grid
+
+
+def from_uint8(pixels) -> tf.Tensor:
+    """uint8 of any shape -> float32 in [-1, 1], as networks see them: the one conversion there."""
+    return tf.cast(pixels, tf.float32) / 127.5 - 1.0
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tfdfm.errors import UsageError
 from tfdfm.networks import decoders, encoders, joint
-from tfdfm.networks.ali_layers import maxout, unit
-from tfdfm.networks.layers import BatchStatistics
+from tfdfm.networks.ali_layers import maxout
+from tfdfm.networks.layers import BatchStatistics, unit
 
 MAPS = [(5, 3, 32), (4, 32, 64), (4, 64, 128), (4, 128, 256), (4, 256, 512)]  # kernel, in, out
 

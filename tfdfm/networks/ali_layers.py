@@ -35,11 +35,6 @@ class Valid(Unlabelled):
         return keras.layers.Conv2DTranspose(filters, kernel_size, strides, "valid", **self._linear(kwargs))
 
 
-def unit(images) -> tf.Tensor:
-    """[-1, 1] -> [0, 1], in which ALI has its pixels."""
-    return images * 0.5 + 0.5
-
-
 def maxout(x: tf.Tensor) -> tf.Tensor:
     """The larger one of each pair of neighbouring maps (Goodfellow et al., 2013).  [B, h, w, 2M] -> [B, h, w, M]"""
     return tf.reduce_max(tf.reshape(x, [-1, *x.shape[1:3], x.shape[3] // 2, 2]), axis=-1)

@@ -3,9 +3,9 @@
 import tensorflow as tf
 
 from tfdfm.networks import shapes
-from tfdfm.networks.ali_layers import INWARDS, Valid, unit
+from tfdfm.networks.ali_layers import INWARDS, Valid
 from tfdfm.networks.discriminators import keep
-from tfdfm.networks.layers import BatchStatistics, Unlabelled
+from tfdfm.networks.layers import BatchStatistics, Unlabelled, unit
 
 
 class Thesis(Unlabelled):

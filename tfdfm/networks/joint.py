@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from tfdfm.networks.ali_layers import INWARDS, Valid, maxout, unit
+from tfdfm.networks.ali_layers import INWARDS, Valid, maxout
 from tfdfm.networks.critique import Critique
-from tfdfm.networks.layers import BatchStatistics
+from tfdfm.networks.layers import BatchStatistics, unit
 from tfdfm.random import Noise
 
 

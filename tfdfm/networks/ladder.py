@@ -3,8 +3,9 @@
 import keras
 import tensorflow as tf
 
+from tfdfm.networks import shapes
 from tfdfm.networks.critique import Critique
-from tfdfm.networks.layers import BatchStatistics, Network
+from tfdfm.networks.layers import BatchStatistics, Network, unit
 from tfdfm.random import Noise
 
 NOISE = 0.3  # at the input and at every layer
@@ -30,7 +31,7 @@ class Ladder(Network):
 
     def __init__(self, image_size: int, classes: int, *, width: int = 1000, seed: int, **kwargs):
         super().__init__(seed, **kwargs)
-        sizes = [width, *(max(width // part, 1) for part in (2, 4, 4, 4)), classes]
+        sizes = [*shapes.narrowing(width), classes]
         self.num_features, self.feature_shape = sizes[-2], (1, 1, sizes[-2])
         self.encoder = [self.dense(size) for size in sizes]
         self.norms = [self.norm(gain=False) for _ in sizes]
@@ -49,7 +50,7 @@ class Ladder(Network):
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
     ) -> Critique:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], class logits [B, C], reconstruction."""
-        clean = tf.reshape(tf.cast(images, tf.float32) + 1.0, [-1, self.decoder[-1].units]) / 2.0  # z_0, in [0, 1]
+        clean = tf.reshape(unit(tf.cast(images, tf.float32)), [-1, self.decoder[-1].units])  # z_0
         units, features, logits = self._encode(clean, statistics, None)
         if noise:
             dropped = BatchStatistics(statistics.synchronised) if statistics else None  # the clean ones are kept

@@ -152,6 +152,11 @@ class Elu(Unlabelled):
         return self.conv(filters, 3, strides, use_bias=True, activation="elu")
 
 
+def unit(images: tf.Tensor) -> tf.Tensor:
+    """Pixels in [-1, 1] -> [0, 1], where a paper has them so."""
+    return images * 0.5 + 0.5
+
+
 def with_labels(x: tf.Tensor, one_hot: tf.Tensor | None) -> tf.Tensor:
     """Labels concatenated to features, to maps as constant planes (Radford et al.'s conditional MNIST)."""
     if one_hot is None:

@@ -4,8 +4,9 @@ import math
 
 import tensorflow as tf
 
+from tfdfm.networks import shapes
 from tfdfm.networks.critique import Critique
-from tfdfm.networks.layers import BatchStatistics, Network, Unlabelled
+from tfdfm.networks.layers import BatchStatistics, Network, Unlabelled, unit
 from tfdfm.networks.salimans_layers import MinibatchDiscrimination, WeightNorm
 from tfdfm.random import Noise
 
@@ -87,7 +88,7 @@ class SalimansFullyConnected(Network):
 
     def __init__(self, image_size: int, classes: int, *, width: int = 1000, seed: int, **kwargs):
         super().__init__(seed, **kwargs)
-        sizes = [width, *(max(width // part, 1) for part in (2, 4, 4, 4))]
+        sizes = shapes.narrowing(width)
         self.num_features, self.feature_shape = sizes[-1], (1, 1, sizes[-1])
         how = {"gain": math.sqrt(2), "dtype": self.dtype_policy}
         self.hidden = [WeightNorm(units, seed=self.next_seed(), **how) for units in sizes]
@@ -97,7 +98,7 @@ class SalimansFullyConnected(Network):
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
     ) -> Critique:
         """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F] and class logits [B, K]."""
-        x = (tf.reshape(images, [-1, images.shape[1] * images.shape[2] * images.shape[3]]) + 1.0) / 2.0
+        x = tf.reshape(unit(images), [-1, math.prod(images.shape[1:])])
         for place, dense in enumerate(self.hidden):
             x = tf.nn.relu(dense(noise.gaussian(x, 0.5 if place else 0.3) if noise else x))
         return of_classes(self.head(noise.gaussian(x, 0.5) if noise else x), x)

@@ -27,14 +27,11 @@ class WeightNorm(keras.layers.Layer):
         self.gain, self._trained, self._transposed, self._seed = gain, trained, transposed, seed
 
     def build(self, shape):
-        def weight(name, shape, initializer):
-            return self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
-
         normal = keras.initializers.RandomNormal(0.0, 0.05, seed=self._seed)
-        self.direction = weight("direction", [self.size] * 2 * bool(self.size) + [shape[-1], self.units], normal)
-        self.bias = weight("bias", [self.units], "zeros")
+        self.direction = _weight(self, "direction", [self.size] * 2 * bool(self.size) + [shape[-1], self.units], normal)
+        self.bias = _weight(self, "bias", [self.units], "zeros")
         if self._trained:
-            self.gain = weight("gain", [self.units], keras.initializers.Constant(self.gain))
+            self.gain = _weight(self, "gain", [self.units], keras.initializers.Constant(self.gain))
 
     def call(self, x):
         axes = list(range(len(self.direction.shape) - 1))
@@ -62,13 +59,10 @@ class MinibatchDiscrimination(keras.layers.Layer):
         self._seed, self.kernels, self.width = seed, kernels, width
 
     def build(self, shape):
-        def weight(name, shape, initializer):
-            return self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
-
         normal = keras.initializers.RandomNormal(0.0, 0.05, seed=self._seed)
-        self.direction = weight("direction", [shape[-1], self.kernels * self.width], normal)
-        self.log_scale = weight("log_scale", [self.kernels * self.width], "zeros")
-        self.bias = weight("bias", [self.kernels], keras.initializers.Constant(-1.0))
+        self.direction = _weight(self, "direction", [shape[-1], self.kernels * self.width], normal)
+        self.log_scale = _weight(self, "log_scale", [self.kernels * self.width], "zeros")
+        self.bias = _weight(self, "bias", [self.kernels], keras.initializers.Constant(-1.0))
 
     def call(self, features):
         weights = tf.math.l2_normalize(tf.convert_to_tensor(self.direction), 0) * tf.exp(self.log_scale)
@@ -92,9 +86,7 @@ class VirtualBatchNorm(keras.layers.Layer):
         self.reference = reference
 
     def build(self, shape):
-        self.bias = self.add_weight(
-            name="bias", shape=[shape[-1]], initializer="zeros", dtype="float32", autocast=False
-        )
+        self.bias = _weight(self, "bias", [shape[-1]], "zeros")
 
     def call(self, inputs):
         x = tf.cast(inputs, tf.float32)
@@ -108,3 +100,8 @@ class VirtualBatchNorm(keras.layers.Layer):
     def _mixed(own: tf.Tensor, n: int) -> tf.Tensor:
         reference = tf.reduce_mean(own[:n], axis=0, keepdims=True)
         return tf.concat([tf.repeat(reference, n, axis=0), (n * reference + own[n:]) / (n + 1.0)], axis=0)
+
+
+def _weight(layer: keras.layers.Layer, name: str, shape: list[int], initializer) -> keras.Variable:
+    """In float32 whatever the recipe's precision."""
+    return layer.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)

@@ -42,3 +42,8 @@ def halved(image_size: int, times: int) -> int:
             f"Expected image_size to be a multiple of {2**times}, given {image_size}. Set --config.image_size."
         )
     return side
+
+
+def narrowing(width: int) -> list[int]:
+    """Units of the fully connected layers that Rasmus et al. and Salimans et al. share: 1000, 500, 250, 250, 250."""
+    return [width, *(max(width // part, 1) for part in (2, 4, 4, 4))]

@@ -6,6 +6,7 @@ features.
 
 import tensorflow as tf
 
+from tfdfm.images import from_uint8
 from tfdfm.random import Noise
 
 
@@ -114,7 +115,7 @@ class Play:
     def _scaled(self, pixels, purpose: str) -> tf.Tensor:
         if self._crop:
             pixels = patches(pixels, self._crop, self.random.uniform(f"{purpose}crop", [pixels.shape[0], 2]))
-        images = tf.cast(pixels, tf.float32) / 127.5 - 1.0
+        images = from_uint8(pixels)
         if not self._flip:
             return images
         heads = self.random.uniform(f"{purpose}flip", [images.shape[0], 1, 1, 1]) < 0.5

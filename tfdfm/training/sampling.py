@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from tfdfm import config as recipes
 from tfdfm.errors import Failure, UsageError
+from tfdfm.images import from_uint8
 from tfdfm.networks import Network
 from tfdfm.networks.ensemble import Ensemble
 from tfdfm.training import build, ensembles
@@ -81,7 +82,7 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
     network = discriminator(run_dir, checkpoint)
     if not hasattr(network, "activations"):
         raise UsageError(f"The discriminator {type(network).__name__} of {run_dir} shows no activations.")
-    layers = tf.function(lambda pixels: network.activations(tf.cast(pixels, tf.float32) / 127.5 - 1.0))
+    layers = tf.function(lambda pixels: network.activations(from_uint8(pixels)))
     return lambda images: [layer.numpy() for layer in layers(images)]
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from tfdfm import data
+from tfdfm.images import from_uint8
 from tfdfm.networks import Network
 from tfdfm.training import journal
 
@@ -20,7 +21,7 @@ class Test:
         self._images = images
 
         def classes(pixels):
-            return tf.argmax(discriminator(tf.cast(pixels, tf.float32) / 127.5 - 1.0).class_logits, axis=1)
+            return tf.argmax(discriminator(from_uint8(pixels)).class_logits, axis=1)
 
         self._classes = tf.function(classes, autograph=False, reduce_retracing=True)
 

@@ -5,6 +5,7 @@ import re
 import keras
 import tensorflow as tf
 
+from tfdfm.images import from_uint8
 from tfdfm.networks.layers import BatchNorm, Network
 from tfdfm.objectives.base import draw_latents
 from tfdfm.random import Random
@@ -130,7 +131,7 @@ class Trainer(keras.Model):
 
     def reconstructions(self, pixels) -> tf.Tensor:
         """uint8 [N, H, W, C] -> [N, H, W, C] in [-1, 1]: G of the mean of what the encoder infers from them."""
-        mean, _ = self.networks["encoder"](tf.cast(pixels, tf.float32) / 127.5 - 1.0)
+        mean, _ = self.networks["encoder"](from_uint8(pixels))
         return self(mean)
 
     def _counter(self, name: str, value: int) -> keras.Variable:
