@@ -43,7 +43,7 @@ class Request(NamedTuple):
 
     def real(self) -> subjects.Reference | None:
         name, size = self._reference
-        return subjects.reference(name, size, self.data_dir, self._classes) if name else None
+        return subjects.reference(name, size, self.data_dir, self._classes()) if name else None
 
     def judge(self, default: str | None = None) -> Classifier:
         """The classifier asked for; by default the one of the reference's own labels, EfficientNet if it has none."""
@@ -64,12 +64,14 @@ class Request(NamedTuple):
         config, *_ = sampling.described(self.run_dir)
         return self.reference or config.dataset, config.image_size
 
-    @property
     def _classes(self) -> range | None:
         """The classes of its data that the run learns from; None: all, or scored against other data."""
         if self.reference or not self.run_dir:
             return None
-        config, *_ = sampling.described(self.run_dir)
+        return self._own(sampling.described(self.run_dir)[0])
+
+    def _own(self, config) -> range | None:
+        """The classes of its data that a recipe learns from; None: all."""
         count = data.describe(config.dataset, config.image_size, self.data_dir).num_classes or 0
         found = ensembles.classes(config, count)
         return None if found == range(count) else found
@@ -83,7 +85,7 @@ class Request(NamedTuple):
             return None
 
         def made():
-            found = subjects.reference(f"{config.dataset}:test", config.image_size, self.data_dir)
+            found = subjects.reference(f"{config.dataset}:test", config.image_size, self.data_dir, self._own(config))
             images = data.Images(found.name, "", found.images, found.labels, found.class_names)
             images = ensembles.own(config, images)
             return testing.Test(sampling.discriminator(self.run_dir, self.checkpoint), images).error(), found.record
