@@ -90,9 +90,9 @@ class SalimansFullyConnected(Network):
         super().__init__(seed, **kwargs)
         sizes = shapes.narrowing(width)
         self.num_features, self.feature_shape = sizes[-1], (1, 1, sizes[-1])
-        how = {"gain": math.sqrt(2), "dtype": self.dtype_policy}
-        self.hidden = [WeightNorm(units, seed=self.next_seed(), **how) for units in sizes]
-        self.head = last(self, classes)
+        how = {"deviation": 0.1, "dtype": self.dtype_policy}
+        self.hidden = [WeightNorm(units, gain=math.sqrt(2), seed=self.next_seed(), **how) for units in sizes]
+        self.head = last(self, classes, deviation=0.1)
 
     def call(
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
@@ -120,9 +120,10 @@ def pooled(convs: list[WeightNorm], x: tf.Tensor, noise: Noise | None) -> tf.Ten
     return tf.reduce_mean(x, axis=[1, 2])
 
 
-def last(network: Network, units: int) -> WeightNorm:
+def last(network: Network, units: int, **how: float) -> WeightNorm:
     """The logits, with a deviation of 0.1 at the start."""
-    return WeightNorm(units, gain=0.1, trained=True, seed=network.next_seed(), dtype=network.dtype_policy)
+    seed, dtype = network.next_seed(), network.dtype_policy
+    return WeightNorm(units, gain=0.1, trained=True, seed=seed, dtype=dtype, **how)
 
 
 def of_classes(logits: tf.Tensor, features: tf.Tensor) -> Critique:

@@ -14,21 +14,34 @@ class WeightNorm(keras.layers.Layer):
         units: of the output.
         kernel_size, strides, padding: of a convolution; a kernel of 0: dense.
         gain: g at the start.
+        deviation: of v at the start: the smaller, the faster Adam turns it.
         trained: whether g is trained.
         transposed: whether it is a transposed convolution of stride `strides`.
         seed: of v.
     """
 
     def __init__(
-        self, units, kernel_size=0, strides=1, padding="SAME", *, gain, seed, trained=False, transposed=False, **kw
+        self,
+        units,
+        kernel_size=0,
+        strides=1,
+        padding="SAME",
+        *,
+        gain,
+        seed,
+        deviation=0.05,
+        trained=False,
+        transposed=False,
+        **kw,
     ):
         super().__init__(**kw)
         self.units, self.size, self.strides, self.padding = units, kernel_size, strides, padding
-        self.gain, self._trained, self._transposed, self._seed = gain, trained, transposed, seed
+        self.gain, self._trained, self._transposed = gain, trained, transposed
+        self._start = keras.initializers.RandomNormal(0.0, deviation, seed=seed)
 
     def build(self, shape):
-        normal = keras.initializers.RandomNormal(0.0, 0.05, seed=self._seed)
-        self.direction = _weight(self, "direction", [self.size] * 2 * bool(self.size) + [shape[-1], self.units], normal)
+        shape = [self.size] * 2 * bool(self.size) + [shape[-1], self.units]
+        self.direction = _weight(self, "direction", shape, self._start)
         self.bias = _weight(self, "bias", [self.units], "zeros")
         if self._trained:
             self.gain = _weight(self, "gain", [self.units], keras.initializers.Constant(self.gain))
