@@ -39,3 +39,8 @@ def classifier(tmp_path_factory) -> str:
         warnings.simplefilter("ignore", DeprecationWarning)  # Keras's, of NumPy
         keras.Sequential([keras.Input([16, 16, 1]), *layers]).save(path)
     return str(path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first, so that it does not run alone at the end."""
+    items.sort(key=lambda item: "test_digits.py" not in item.nodeid)
