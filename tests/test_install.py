@@ -14,7 +14,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALONE = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 WHERE = "import tfdfm, tfdfm.config as c; print(*tfdfm.__path__, c.recipes(), *sorted(c.names()))"
-pytestmark = pytest.mark.xdist_group("install")
 
 
 def pip(*arguments):

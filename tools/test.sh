@@ -12,4 +12,4 @@ style=(--isolated --line-length 120 --target-version py311)
 code=(tfdfm configs tests tools)
 "$python" -m ruff check --quiet "${style[@]}" --select E,F,I,B,UP "${code[@]}"
 "$python" -m ruff format --quiet --check "${style[@]}" "${code[@]}"
-exec "$python" -m pytest -n 2 --dist loadgroup "$@"
+exec "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

@@ -64,7 +64,14 @@ def noise(monkeypatch):
     monkeypatch.setattr(data, "load", load)
 
 
-def trained(name: str, *, jit: bool = False, replicas: int = 1, **changes):
+def parts(name: str) -> set[str]:
+    """The terms and networks that the recipe names."""
+    config = recipes.recipe(name)
+    found = (config.generator.network, config.discriminator.network, config.encoder.network, config.separator.network)
+    return {*config.terms, *zip(("G", "D", "E", "F"), found, strict=True)}
+
+
+def trained(name: str, *, graph: bool = True, jit: bool = False, replicas: int = 1, **changes):
     """The trainer after one step on the same batch; the logs of it and the state before and after."""
     config, found = run.resolve(toy(name, jit="on" if jit else "off", **changes))
     strategy = distribution.strategy("mirrored" if replicas > 1 else "none")
@@ -72,7 +79,7 @@ def trained(name: str, *, jit: bool = False, replicas: int = 1, **changes):
     trainer = run.build_trainer(config, found, strategy)
     _loosen(trainer)
     before = toys.state(trainer)
-    step = toys.replicated(trainer, strategy) if replicas > 1 else toys.stepper(trainer)
+    step = toys.replicated(trainer, strategy) if replicas > 1 else toys.stepper(trainer, graph=graph)
     return trainer, step(first_batch(config)), before, toys.state(trainer)
 
 
@@ -107,7 +114,10 @@ def trained_on_halves(name: str, **changes):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_step_moves_all_weights_and_each_has_one_player(name):
-    trainer, logs, before, after = trained(name)
+    earlier = set().union(*map(parts, NAMES[: NAMES.index(name)]))
+    trainer, logs, before, after = trained(
+        name, graph=EVERY == 1 or not parts(name) <= earlier
+    )  # else the same, eagerly
     owned = [id(weight) for player in trainer.game.players for weight in trainer.game.weights(player)]
     every = [id(weight) for network in trainer.networks.values() for weight in network.trainable_variables]
     assert sorted(owned) == sorted(every) and len(set(owned)) == len(owned)
@@ -144,18 +154,22 @@ def test_the_export_is_the_model(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [{"jit": True}, {"replicas": 2}, {"jit": True, "replicas": 2}], ids=str)
 @pytest.mark.parametrize("name", NAMES[4 % EVERY :: EVERY])
-def test_xla_and_two_replicas_give_the_step_of_the_graph(name, how):
+def test_xla_and_two_replicas_give_the_step_of_the_graph(name):
     recipe = recipes.recipe(name)
-    apart = how.get("replicas") and (COUPLED & set(recipe.terms) or recipe.discriminator.network in NEIGHBOURS)
-    trainer, logs, _, state = (trained_on_halves if apart else trained)(name, batch_norm="frozen")
-    _, other_logs, _, other = trained(name, batch_norm="frozen", **how)
-    assert state.keys() == other.keys()
-    for key in state:
-        np.testing.assert_allclose(other[key], state[key], rtol=1e-3, atol=1e-5, err_msg=key)
-    for loss in trainer.loss_names:  # of the diagnostics some are ratios, averaged over replicas
-        assert other_logs[loss] == pytest.approx(logs[loss], rel=1e-4, abs=1e-5), loss
+    trainer, logs, _, state = trained(name, batch_norm="frozen")
+    halves = logs, state
+    if COUPLED & set(recipe.terms) or recipe.discriminator.network in NEIGHBOURS:
+        halves = trained_on_halves(name, batch_norm="frozen")[1::2]  # logs and state
+    for jit, replicas in ((True, 1), (False, 2), (True, 2)):
+        expected_logs, expected = (logs, state) if replicas == 1 else halves
+        _, other_logs, _, other = trained(name, batch_norm="frozen", jit=jit, replicas=replicas)
+        assert expected.keys() == other.keys()
+        for key in expected:
+            note = f"{key}, {jit=}, {replicas=}"
+            np.testing.assert_allclose(other[key], expected[key], rtol=1e-3, atol=1e-5, err_msg=note)
+        for loss in trainer.loss_names:  # of the diagnostics some are ratios, averaged over replicas
+            assert other_logs[loss] == pytest.approx(expected_logs[loss], rel=1e-4, abs=1e-5), (loss, jit, replicas)
 
 
 def test_every_recipe_is_here():

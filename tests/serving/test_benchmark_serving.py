@@ -9,7 +9,6 @@ from running import ANY, config, serving
 
 from tfdfm.serving import exporting
 
-pytestmark = pytest.mark.xdist_group("benchmark")
 TOOL = Path(__file__).parents[2] / "tools" / "benchmark_serving.py"
 CLASSES = 3
 

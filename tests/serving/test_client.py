@@ -14,7 +14,6 @@ from tfdfm.serving import client as clients
 from tfdfm.serving import endpoints
 from tfdfm.serving.client import EndpointError, connect
 
-pytestmark = pytest.mark.xdist_group("client")
 BIG = 2**63 - 1
 
 

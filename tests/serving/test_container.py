@@ -19,7 +19,6 @@ from absl import flags
 from tfdfm import serve
 from tfdfm.serving import exporting, protos
 
-pytestmark = pytest.mark.xdist_group("container")
 ROOT = Path(__file__).parents[2]
 SERVING = ROOT / "serving"
 README = (SERVING / "README.md").read_text()

@@ -13,7 +13,6 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-pytestmark = pytest.mark.xdist_group("serving_grpc")
 Code = grpc.StatusCode
 
 

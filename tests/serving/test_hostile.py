@@ -20,7 +20,6 @@ from tensorflow_serving.apis import predict_pb2
 from tfdfm.serving import exporting
 from tfdfm.serving.server import ANY
 
-pytestmark = pytest.mark.xdist_group("hostile")
 CLASSES, WIDTH = 3, 8
 PATH, METHOD = "/v1/models/m:predict", "/tensorflow.serving.PredictionService/Predict"
 REFUSED = {"INVALID_ARGUMENT", "FAILED_PRECONDITION"}

@@ -12,7 +12,6 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-pytestmark = pytest.mark.xdist_group("serving_inference")
 Code = grpc.StatusCode
 
 

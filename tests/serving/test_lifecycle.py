@@ -14,8 +14,6 @@ from versions import ended, publish_slow, refresh, reload, states, version
 
 from tfdfm.serving import warmup
 
-pytestmark = pytest.mark.xdist_group("serving_lifecycle")
-
 
 @pytest.fixture(scope="module")
 def server(reloadable):

@@ -23,7 +23,6 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tfdfm.serving import exporting
 
-pytestmark = pytest.mark.xdist_group("load")
 CLIENTS, SEEDS, CLASSES = 32, 192, 3
 SECONDS = 60 if os.environ.get("TFDFM_TEST_ALL") else 20
 SWITCHES = 2

@@ -5,13 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
-import pytest
 import servables
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from running import WAIT, arrays, config, hold, refused, request, serving
 from servables import floats
 
-pytestmark = pytest.mark.xdist_group("serving_merging")
 Code = grpc.StatusCode
 
 

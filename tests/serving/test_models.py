@@ -13,7 +13,6 @@ from tfdfm.serving.models import Model
 from tfdfm.serving.status import Refused
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-pytestmark = pytest.mark.xdist_group("serving_models")
 
 
 @pytest.fixture(scope="module")

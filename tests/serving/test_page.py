@@ -20,7 +20,6 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tfdfm.serving import page, server
 
-pytestmark = pytest.mark.xdist_group("page")
 ODD = "<b>odd</b>/ü:1"  # a model's name
 CLASSES = ["<img src=x onerror=document.title=1>", "cat & dog", "é"]
 BIG = 2**63 - 1

@@ -9,8 +9,6 @@ from versions import Policy, ended, labelled, publish_slow, refresh, reload, sta
 
 from tfdfm.errors import Failure, UsageError
 
-pytestmark = pytest.mark.xdist_group("serving_reload")
-
 
 @pytest.fixture(scope="module")
 def server(reloadable):

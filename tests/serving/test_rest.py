@@ -14,7 +14,6 @@ from running import config, serving
 
 from tfdfm.serving import server
 
-pytestmark = pytest.mark.xdist_group("rest")
 ODD = "a b/c:ü"  # a model's name
 
 

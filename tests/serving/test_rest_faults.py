@@ -20,7 +20,6 @@ from tfdfm.serving import rest, rest_json, rest_text, server
 from tfdfm.serving.core import Answer
 from tfdfm.serving.status import Refused
 
-pytestmark = pytest.mark.xdist_group("rest")
 LIMIT = 1 << 20  # bytes of a body
 PATH, BODY, GOOD = "/v1/models/line:predict", b'{"instances": [1]}', (200, {"predictions": [3.0]})
 

@@ -14,7 +14,6 @@ from tfdfm.serving import exporting
 from tfdfm.serving.client import connect
 from tfdfm.serving.sampler import Local
 
-pytestmark = pytest.mark.xdist_group("same_image")
 SEEDS = np.concatenate([[-(2**63), 2**63 - 1, 2**53 + 1, -1], np.arange(60)])
 LABELS = np.arange(64) % 3
 

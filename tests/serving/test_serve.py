@@ -21,8 +21,6 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tfdfm.serving import protos
 
-pytestmark = pytest.mark.xdist_group("serving_serve")
-
 
 class Command:
     """A serving process; `line` is what it printed when it was ready."""

@@ -10,7 +10,6 @@ import time
 import commands
 import pytest
 
-pytestmark = pytest.mark.xdist_group("resume")
 STEPS = 300
 SECONDS = 120  # more than any start takes on a busy machine
 
