@@ -72,13 +72,18 @@ def test_the_generator_starts_at_the_datas_mean_pixel(mean):
 def test_the_joint_discriminator_is_theirs():
     network = joint.Ali(32, seed=0)
     critique = network(images(), codes())
-    assert kernels(network.of_x) == [(k, k, a, 2 * b) for k, a, b in MAPS]  # two pieces for each map
-    assert kernels(network.of_z) == [(1, 1, 64, 1024), (1, 1, 512, 1024)]
-    assert kernels([*network.of_both, network.last]) == [(1, 1, 1024, 2048), (1, 1, 1024, 2048), (1, 1, 1024, 1)]
-    assert critique.score.shape == (3,) and critique.features.shape == (3, 1024)
-    assert network.num_features == 1024 and network.feature_shape == (1, 1, 1024) and not hasattr(network, "norms")
+    halved = [(k, k, a if a == 3 else a // 2, b) for k, a, b in MAPS]  # of what maxout leaves
+    assert kernels(network.of_x) == halved and kernels(network.of_z) == [(1, 1, 64, 512), (1, 1, 256, 512)]
+    assert kernels([*network.of_both, network.last]) == [(1, 1, 512, 1024), (1, 1, 512, 1024), (1, 1, 512, 1)]
+    assert critique.score.shape == (3,) and critique.features.shape == (3, 512)
+    assert network.num_features == 512 and network.feature_shape == (1, 1, 512) and not hasattr(network, "norms")
     biased = [layer.use_bias for layer in [*network.of_x, *network.of_z, *network.of_both, network.last]]
     assert biased == [True] + 4 * [False] + 2 * [False] + 3 * [True]
+
+
+def test_maxout_needs_pairs_of_maps():
+    with pytest.raises(UsageError, match="even discriminator.width.*given 3"):
+        joint.Ali(32, width=3, seed=0)
 
 
 def test_the_joint_discriminator_against_plain_operations():
@@ -106,7 +111,7 @@ def test_the_joint_discriminator_against_plain_operations():
 
 
 def test_dropout_is_a_fifth_of_image_and_code_and_half_of_all_else():
-    network, noise = joint.Ali(32, width=2, seed=0), Recorder()
+    network, noise = joint.Ali(32, width=4, seed=0), Recorder()
     network(images(), codes(8))
     network(images(), codes(8), noise=noise)
     of_x = [((32, 32, 3), 0.2), ((28, 28, 2), 0.5), ((13, 13, 4), 0.5), ((10, 10, 8), 0.5), ((4, 4, 16), 0.5)]

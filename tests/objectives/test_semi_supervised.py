@@ -97,6 +97,13 @@ def test_labels_that_cannot_be_are_an_error_before_training(changes, message):
         run.resolve(config)
 
 
+def test_a_discriminator_given_labels_may_not_miss_some_of_the_datas():
+    config = recipes.recipe("digits_conditional")
+    config.labelled = 100
+    with pytest.raises(UsageError, match="labelled=100 leaves images without a label.*--config.labelled=0"):
+        run.resolve(config)
+
+
 def test_a_test_error_needs_a_discriminator_that_classifies():
     config = recipes.recipe("digits")
     config.test_every = 10

@@ -48,13 +48,13 @@ def test_the_generator_may_have_an_optimizer_of_its_own():
 
 
 def test_rmsprop_is_the_papers():
-    """v = rho v + (1 - rho) g^2, w -= rate g / sqrt(v + epsilon)"""
-    weight, slopes = keras.Variable(tf.zeros([2])), np.array([[1.0, -2.0], [3.0, 0.5]], np.float32)
+    """v = rho v + (1 - rho) g^2, w -= rate g / sqrt(v + epsilon^2), of gradients as small as a clipped critic gives"""
+    weight, slopes = keras.Variable(tf.zeros([2])), np.array([[1.0, -2e-6], [3.0, 5e-7]], np.float32)
     optimizer = make("discriminator", OPTIMIZER | dict(method="rmsprop", learning_rate=5e-5, beta_2=0.99))
     optimizer.build([weight])
     expected, squares = np.zeros(2), np.zeros(2)
     for slope in slopes:
         optimizer.apply([tf.constant(slope)], [weight])
         squares = 0.99 * squares + 0.01 * slope**2
-        expected -= 5e-5 * slope / np.sqrt(squares + 1e-8)
+        expected -= 5e-5 * slope / np.sqrt(squares + 1e-16)
     np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-5)

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfdfm.errors import UsageError
 from tfdfm.networks.ali_layers import INWARDS, Valid, maxout
 from tfdfm.networks.critique import Critique
 from tfdfm.networks.layers import BatchStatistics, unit
@@ -9,18 +10,19 @@ from tfdfm.random import Noise
 
 
 class Ali(Valid):
-    """ALI's joint discriminator for 32 pixels: D(x) and D(z), each to 16n numbers, then 32n, 32n, 1.
+    """ALI's joint discriminator for 32 pixels: D(x) and D(z), each of up to 16n maps, then 32n, 32n, 1.
 
-    D(x) has the encoder's convolutions but for the 1x1 ones, D(z) two layers of 16n; maxout of 2 pieces, no batch
-    norm; dropout 0.2 of x and z, 0.5 before every other layer (the paper's table; their code leaves out two of them).
-    Biases where their code has them: in D(x)'s first layer and in the joint ones.
+    D(x) has the encoder's convolutions but for the 1x1 ones, D(z) two layers of 16n; no batch norm. Maxout of 2 pieces
+    leaves half of each layer's maps, as in their code (the paper's table can be read as twice as many). Dropout 0.2 of
+    x and z, 0.5 before every other layer (the paper's table; their code leaves out two of them). Biases where their
+    code has them: in D(x)'s first layer and in the joint ones.
 
-    The features Phi are the 32n units that the last layer sees, before its dropout: the only ones in which image and
+    The features Phi are the 16n units that the last layer sees, before its dropout: the only ones in which image and
     code have met twice, so that a denoiser knows which image goes with which code. They are maxout's, not a ReLU's.
 
     Args:
         image_size: 32.
-        width: n, the maps of the first layer (paper: 32).
+        width: n, the maps of the first layer before its maxout (paper: 32); even.
         seed: of the initial weights.
     """
 
@@ -28,12 +30,12 @@ class Ali(Valid):
 
     def __init__(self, image_size: int, num_classes: int = 0, *, width: int = 32, seed: int, **kwargs):
         super().__init__(image_size, num_classes, seed, **kwargs)
-        self.num_features, self.feature_shape = 32 * width, (1, 1, 32 * width)
-        self.of_x = [
-            self.conv(2 * n * width, *step, use_bias=not place) for place, (n, *step) in enumerate(INWARDS)
-        ]  # pairs for maxout
-        self.of_z = [self.conv(2 * 16 * width, 1) for _ in range(2)]
-        self.of_both = [self.conv(2 * 32 * width, 1, use_bias=True) for _ in range(2)]
+        if width % 2:
+            raise UsageError(f"Expected an even discriminator.width, as maxout takes pairs of maps, given {width}.")
+        self.num_features, self.feature_shape = 16 * width, (1, 1, 16 * width)
+        self.of_x = [self.conv(n * width, *step, use_bias=not place) for place, (n, *step) in enumerate(INWARDS)]
+        self.of_z = [self.conv(16 * width, 1) for _ in range(2)]
+        self.of_both = [self.conv(32 * width, 1, use_bias=True) for _ in range(2)]
         self.last = self.conv(1, 1, use_bias=True)
 
     def call(

@@ -9,7 +9,8 @@ import tensorflow as tf
 def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
     """The optimizer of a player by a recipe's keys `optimizer`.
 
-    "adam"; "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1; "sgd" without momentum.
+    "adam"; "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1; "sgd" without momentum. `epsilon`
+    is of the size of a gradient in both: Keras adds RMSprop's below the root, where 1e-8 would be a floor of 1e-4.
     """
     own = player == "generator"
     method = own and keys["generator_method"] or keys["method"]
@@ -18,7 +19,7 @@ def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
     if keys["halve_every"] or keys["decay_until"] or until:
         rate = LearningRate(rate, keys["halve_every"], keys["decay_from"], keys["decay_until"], until)
     if method == "rmsprop":
-        return keras.optimizers.RMSprop(rate, rho=keys["beta_2"], epsilon=keys["epsilon"])
+        return keras.optimizers.RMSprop(rate, rho=keys["beta_2"], epsilon=keys["epsilon"] ** 2)
     if method == "sgd":
         return keras.optimizers.SGD(rate)
     return FusedAdam(rate, keys["beta_1"], keys["beta_2"], keys["epsilon"])

@@ -53,6 +53,11 @@ def _check_labels(config: ConfigDict, found: data.Description):
         )
     if config.labelled and not supervised(config) and not config.conditional:
         raise UsageError("No term of this recipe learns from labels. Set --config.labelled=0.")
+    if config.labelled and config.conditional and not build.classifies(config):
+        raise UsageError(
+            f"labelled={config.labelled} leaves images without a label, and a discriminator that is given labels would "
+            "know them by that from samples, which all have one. Set --config.labelled=0."
+        )
 
 
 def supervised(config: ConfigDict) -> bool:
