@@ -2,9 +2,10 @@
 
 Source: Salimans et al., 2016, section 5, and their code: D's losses on data and samples halved beside the class loss,
 the distance of mean features absolute, Adam 3e-4 with beta_1 0.5, falling to 0 from epoch 800 to 1,200 of 500 steps,
-batch 100. Their Adam adds 1e-8 to the mean square before its root: an epsilon of 1e-4. They set weight norm's scales
-by the first batch and classify by an average of the weights; here the scales are set by the nonlinearity and the
-weights classify as they are. Uniform latents in [-1, 1] stand for theirs in [0, 1], which batch norm undoes.
+batch 100. Their Adam adds 1e-8 to the mean square before its root: in the long run an epsilon of 1e-4. They set weight
+norm's scales by the first batch and classify by an average of the weights; here the scales start, for no data, about
+where that puts them, and the weights classify as they are. Uniform latents in [-1, 1] stand for theirs in [0, 1], which
+batch norm undoes.
 Expected: a test error of 18.6 % in the paper.
 Run: python -m tfdfm.train --config=cifar10_improved_ssl
 """

@@ -28,14 +28,14 @@ def test_minibatch_discrimination_against_numpy_without_its_own_distance():
     for i in range(5):
         for b in range(3):
             o = sum(np.exp(-np.abs(rows[i, b] - rows[j, b]).sum()) for j in range(5) if j != i)
-            assert found[i, 4 + b] == pytest.approx(o - 1, rel=1e-5)
+            assert found[i, 4 + b] == pytest.approx(o - 1.4, rel=1e-5)
     np.testing.assert_array_equal(found[:, :4], x)
 
 
 def test_an_example_alone_has_no_neighbours_and_equal_ones_are_as_near_as_can_be():
     layer = MinibatchDiscrimination(0, kernels=3, width=2)
-    np.testing.assert_allclose(layer(numbers(1, 4))[:, 4:], -1, atol=1e-6)
-    np.testing.assert_allclose(layer(np.tile(numbers(1, 4), [6, 1]))[:, 4:], 5 - 1, atol=1e-5)
+    np.testing.assert_allclose(layer(numbers(1, 4))[:, 4:], -1.4, atol=1e-6)
+    np.testing.assert_allclose(layer(np.tile(numbers(1, 4), [6, 1]))[:, 4:], 5 - 1.4, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (7, 4, 4, 3)])
@@ -145,6 +145,8 @@ def test_first_weights_and_epsilon_are_those_of_their_code():
     network(numbers(2, 8, 8, 1))
     for layer in (*network.hidden, network.head):
         assert np.std(layer.direction.numpy()) == pytest.approx(0.1, rel=0.05)
+    heads = network.head, salimans.SalimansClassifier(8, 10, seed=0).head, salimans.Salimans(8, seed=0).head
+    assert [head.gain for head in heads[1:]] == [0.5, 0.2] and np.unique(heads[0].gain) == pytest.approx(1.3)
     conv = WeightNorm(64, 3, gain=1.0, seed=0)
     conv(numbers(1, 4, 4, 16))
     assert np.std(conv.direction.numpy()) == pytest.approx(0.05, rel=0.05)

@@ -33,7 +33,7 @@ class Salimans(Unlabelled):
         self.num_features, self.feature_shape = 2 * width, (1, 1, 2 * width)
         self.convs = convolutions(self, width)
         self.neighbours = MinibatchDiscrimination(self.next_seed(), kernels, dtype=self.dtype_policy)
-        self.head = last(self, 1)
+        self.head = last(self, 1, gain=0.2)
 
     def call(
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
@@ -61,7 +61,7 @@ class SalimansClassifier(Network):
     def __init__(self, image_size: int, classes: int, *, width: int = 96, seed: int, **kwargs):
         super().__init__(seed, **kwargs)
         self.num_features, self.feature_shape = 2 * width, (1, 1, 2 * width)
-        self.convs, self.head = convolutions(self, width), last(self, classes)
+        self.convs, self.head = convolutions(self, width), last(self, classes, gain=0.5)
 
     def call(
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
@@ -92,7 +92,7 @@ class SalimansFullyConnected(Network):
         self.num_features, self.feature_shape = sizes[-1], (1, 1, sizes[-1])
         how = {"deviation": 0.1, "dtype": self.dtype_policy}
         self.hidden = [WeightNorm(units, gain=math.sqrt(2), seed=self.next_seed(), **how) for units in sizes]
-        self.head = last(self, classes, deviation=0.1)
+        self.head = last(self, classes, gain=1.3, deviation=0.1)
 
     def call(
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
@@ -120,10 +120,10 @@ def pooled(convs: list[WeightNorm], x: tf.Tensor, noise: Noise | None) -> tf.Ten
     return tf.reduce_mean(x, axis=[1, 2])
 
 
-def last(network: Network, units: int, **how: float) -> WeightNorm:
-    """The logits, with a deviation of 0.1 at the start."""
+def last(network: Network, units: int, gain: float, **how: float) -> WeightNorm:
+    """The logits. `gain` gives them, on real data and with D's noise, the deviation that their first batch sets."""
     seed, dtype = network.next_seed(), network.dtype_policy
-    return WeightNorm(units, gain=0.1, trained=True, seed=seed, dtype=dtype, **how)
+    return WeightNorm(units, gain=gain, trained=True, seed=seed, dtype=dtype, **how)
 
 
 def of_classes(logits: tf.Tensor, features: tf.Tensor) -> Critique:

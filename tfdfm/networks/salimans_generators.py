@@ -40,7 +40,7 @@ class Salimans(Unlabelled):
         self.project = self.dense(self.base**2 * inner[0])
         self.convs = [self.transposed_conv(n, 5, 2) for n in inner[1:]]
         self.norms = [self._norm() for _ in inner]
-        how = {"gain": 0.1, "trained": True, "transposed": True, "dtype": self.dtype_policy}
+        how = {"gain": 0.3, "trained": True, "transposed": True, "dtype": self.dtype_policy}
         self.last = WeightNorm(channels, 5, 2, seed=self.next_seed(), **how)
 
     def build(self, shape):
