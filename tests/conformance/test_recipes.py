@@ -30,7 +30,8 @@ def toy(name: str, **changes):
     config.denoiser.update(depth=2, width=64)
     config.optimizer.epsilon = 1e-3
     if "ali" in config.terms:  # weights N(0, 0.01) and no batch norm in D: narrow networks say next to nothing
-        config.generator.width = config.discriminator.width = config.encoder.width = 16
+        config.generator.width = config.encoder.width = 16
+        config.discriminator.width = 32  # of which maxout leaves half
         config.optimizer.update(epsilon=1e-4, generator_learning_rate=0.0)  # 0: D's
     if {"wasserstein", "ali"} & set(config.terms) or config.discriminator.network == "FullyConnected":
         config.optimizer.learning_rate = 1e-1  # an untrained critic's slopes are small beside epsilon
