@@ -41,7 +41,7 @@ def classifier(tmp_path_factory) -> str:
     return str(path)
 
 
-LONGEST = ("test_digits.py", "test_resume.py", "test_recipes.py", "training/")
+LONGEST = ("test_digits.py", "test_resume.py", "test_recipes.py", "test_exporting.py", "training/", "searching/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""Every recipe in configs/ at toy size. Of what takes long every eighth is tried; all with tools/test.sh --all."""
+"""Every recipe in configs/ at toy size. Of what takes long every 16th is tried; all with tools/test.sh --all."""
 
 import os
 
@@ -15,7 +15,7 @@ from tfdfm.serving import exporting
 from tfdfm.training import build, distribution, run, sampling
 
 NAMES = sorted(recipes.names())
-EVERY = 1 if os.environ.get("TFDFM_TEST_ALL") else 8
+EVERY = 1 if os.environ.get("TFDFM_TEST_ALL") else 16
 BATCH = 8
 COUPLED = {"pull_away", "feature_matching", "feature_matching_game"}  # terms that couple the examples of a batch
 NEIGHBOURS = {"Salimans"}  # discriminators that do

@@ -13,9 +13,9 @@ class Ali(Valid):
     """ALI's joint discriminator for 32 pixels: D(x) and D(z), each of up to 16n maps, then 32n, 32n, 1.
 
     D(x) has the encoder's convolutions but for the 1x1 ones, D(z) two layers of 16n; no batch norm. Maxout of 2 pieces
-    leaves half of each layer's maps, as in their code (the paper's table can be read as twice as many). Dropout 0.2 of
-    x and z, 0.5 before every other layer (the paper's table; their code leaves out two of them). Biases where their
-    code has them: in D(x)'s first layer and in the joint ones.
+    leaves half of each layer's maps, as in their code (the paper's table can be read as twice as many); dropout of 0.2
+    of x and z, of 0.5 before every other layer (the paper's table; their code leaves out two of them). Biases where
+    their code has them: in D(x)'s first layer and in the joint ones.
 
     The features Phi are the 16n units that the last layer sees, before its dropout: the only ones in which image and
     code have met twice, so that a denoiser knows which image goes with which code. They are maxout's, not a ReLU's.
