@@ -19,10 +19,20 @@ os.environ["PYTHONPATH"] = ROOT  # of the processes that tests start
 import keras  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from absl import logging  # noqa: E402
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+VERBOSITY = logging.get_verbosity()
+
+
+@pytest.fixture(autouse=True)
+def verbosity():
+    """Commands that ran in this process have set another."""
+    logging.set_verbosity(VERBOSITY)
 
 
 @pytest.fixture(scope="session")
