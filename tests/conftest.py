@@ -56,4 +56,9 @@ LONGEST = ("test_digits.py", "test_resume.py", "test_recipes.py", "test_exportin
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none runs alone at the end."""
-    items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+
+    def place(item):
+        file, *_ = item.nodeid.split("::")
+        return next((place for place, name in enumerate(LONGEST) if name in file), len(LONGEST))
+
+    items.sort(key=place)

@@ -1,5 +1,6 @@
 """Every recipe in configs/ at toy size. Of what takes long every 16th is tried; all with tools/test.sh --all."""
 
+import functools
 import os
 
 import commands
@@ -65,6 +66,7 @@ def noise(monkeypatch):
     monkeypatch.setattr(data, "load", load)
 
 
+@functools.cache
 def parts(name: str) -> set[str]:
     """The terms and networks that the recipe names."""
     config = recipes.recipe(name)
