@@ -1,4 +1,7 @@
-"""Every recipe in configs/ at toy size. Of what takes long every 16th is tried; all with tools/test.sh --all."""
+"""Every recipe in configs/ at toy size. What takes long is tried for every 16th recipe: this share of the recipes.
+
+tools/test.sh --all tries all shares, each in processes of its own, as TensorFlow keeps what XLA compiled: 50 MB a step.
+"""
 
 import functools
 import os
@@ -16,10 +19,15 @@ from tfdfm.serving import exporting
 from tfdfm.training import build, distribution, run, sampling
 
 NAMES = sorted(recipes.names())
-EVERY = 1 if os.environ.get("TFDFM_TEST_ALL") else 16
+SHARES, SHARE = 16, int(os.environ.get("TFDFM_TEST_SHARE", 0))
 BATCH = 8
 COUPLED = {"pull_away", "feature_matching", "feature_matching_game"}  # terms that couple the examples of a batch
 NEIGHBOURS = {"Salimans"}  # discriminators that do
+
+
+def share(place: int) -> list[str]:
+    """This share's recipes for a slow test, apart from those of the other slow tests."""
+    return NAMES[(place + SHARE) % SHARES :: SHARES]
 
 
 def toy(name: str, **changes):
@@ -118,9 +126,7 @@ def trained_on_halves(name: str, **changes):
 @pytest.mark.parametrize("name", NAMES)
 def test_one_step_moves_all_weights_and_each_has_one_player(name):
     earlier = set().union(*map(parts, NAMES[: NAMES.index(name)]))
-    trainer, logs, before, after = trained(
-        name, graph=EVERY == 1 or not parts(name) <= earlier
-    )  # else the same, eagerly
+    trainer, logs, before, after = trained(name, graph=not parts(name) <= earlier)  # else the same, eagerly
     owned = [id(weight) for player in trainer.game.players for weight in trainer.game.weights(player)]
     every = [id(weight) for network in trainer.networks.values() for weight in network.trainable_variables]
     assert sorted(owned) == sorted(every) and len(set(owned)) == len(owned)
@@ -131,7 +137,7 @@ def test_one_step_moves_all_weights_and_each_has_one_player(name):
     assert {loss.split("/")[0] for loss in trainer.loss_names} == {player.name for player in trainer.game.players}
 
 
-@pytest.mark.parametrize("name", NAMES[::EVERY])
+@pytest.mark.parametrize("name", share(0))
 def test_a_run_in_two_parts_is_the_run_in_one(name, tmp_path):
     for steps, run_dir in ((4, "whole"), (2, "parts"), (4, "parts")):
         config = toy(name)
@@ -141,7 +147,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(name, tmp_path):
     commands.assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
-@pytest.mark.parametrize("name", NAMES[2 % EVERY :: EVERY])
+@pytest.mark.parametrize("name", share(2))
 def test_the_export_is_the_model(name, tmp_path):
     config, found = run.resolve(toy(name))
     names = tuple(map(str, range(found.num_classes))) if config.conditional else ()
@@ -157,7 +163,7 @@ def test_the_export_is_the_model(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES[4 % EVERY :: EVERY])
+@pytest.mark.parametrize("name", share(4))
 def test_xla_and_two_replicas_give_the_step_of_the_graph(name):
     recipe = recipes.recipe(name)
     trainer, logs, _, state = trained(name, batch_norm="frozen")
