@@ -6,7 +6,8 @@ derived.
 Expected: Inception score 8.25 +- 0.07 of the best one, by python -m tfdfm.evaluate --protocol=acgan; the others'
 scores were not published.
 Run: python -m tfdfm.train --config=cifar10_acgan_grid trains the base, cifar10_acgan, and
-python -m tfdfm.search --config=cifar10_acgan_grid --metrics=inception_score --samples=50000 the grid.
+python -m tfdfm.search --config=cifar10_acgan_grid --metrics=inception_score --classifier=inception2015 --samples=50000
+the grid. A setting's config.json trains it again, for the protocol.
 """
 
 from tfdfm.config import recipe

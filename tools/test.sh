@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks style and runs the tests, in an environment of its own: tools/test.sh [--all] [arguments of pytest]
-# Of the slow tests of every recipe every 16th recipe runs; --all runs the others after the rest, and longer searches for faults.
+# The slow tests of recipes run for five of them; --all runs the others after the rest, and longer searches for faults.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

@@ -55,6 +55,11 @@ def test_the_reference_gets_batch_norm_and_others_their_share(shape):
         np.testing.assert_allclose(y, (example - m) / np.sqrt(s - m**2 + 1e-5), atol=1e-5)
 
 
+def test_virtual_batch_norm_far_from_zero_is_that_near_it():
+    layer, x = VirtualBatchNorm(4), numbers(7, 4, 4, 3)
+    np.testing.assert_allclose(layer(x * 0.01 + 100), layer(x * 0.01), atol=1e-2)
+
+
 def test_a_sample_of_virtual_batch_norm_does_not_depend_on_its_batch():
     network, latents = salimans_generators.Salimans(16, 3, width=4, reference=5, seed=0), numbers(6, 8)
     together = network(latents).numpy()

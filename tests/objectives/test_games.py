@@ -1,24 +1,29 @@
 """The games of G against D, against values worked by hand, and how objectives are found."""
 
+import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import toys
 
-from tfdfm import objectives
+from tfdfm import config, objectives
 from tfdfm.errors import UsageError
 from tfdfm.networks.critique import Critique
 from tfdfm.objectives.base import Objective
 from tfdfm.objectives.dfm import DenoisingFeatureMatching
 from tfdfm.objectives.minimax import Minimax
 from tfdfm.objectives.nonsaturating import NonSaturating
+from tfdfm.training import build
 
 REAL, FAKE = np.array([0.0, np.log(3), -1.0]), np.array([0.0, -np.log(3), 2.0])
 PLAY = SimpleNamespace(
     real=Critique(tf.constant(REAL, tf.float32)), fake=Critique(tf.constant(FAKE, tf.float32)), step=tf.constant(0)
 )
+README = Path(__file__).parents[2] / "README.md"
 
 
 def sigmoid(x):
@@ -90,16 +95,64 @@ def late(tmp_path, monkeypatch):
         "    def __init__(self, slope: float = 2.0):\n"
         "        super().__init__()\n"
     )
+    (tmp_path / "hinge.py").write_text(
+        re.search(r"```python\n(import tensorflow.*?)```", README.read_text(), re.DOTALL)[1]
+    )
     monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(tmp_path)])
     yield
-    sys.modules.pop("tfdfm.objectives.late", None)
-    vars(objectives).pop("late", None)
+    for name in ("late", "hinge"):
+        sys.modules.pop(f"tfdfm.objectives.{name}", None)
+        vars(objectives).pop(name, None)
 
 
 def test_a_new_objective_is_one_file(late):
-    from tfdfm import config
-
     assert issubclass(objectives.find("late"), Objective) and "late" in objectives.games()
     assert config.defaults().late.slope == 2.0
     changed = config.override(config.defaults(), {"terms": "late,dfm", "late.slope": "3"})
     assert config.check(changed).late.slope == 3.0
+
+
+def test_the_readmes_objective_trains(late):
+    trainer = toys.trainer(terms=("hinge", "dfm"))
+    before = toys.state(trainer)
+    logs = toys.stepper(trainer, graph=False)(toys.batch())
+    assert logs.keys() >= {"generator/hinge", "generator/dfm", "discriminator/data", "discriminator/samples"}
+    after = toys.state(trainer)
+    assert all((before[name] != after[name]).any() for name in before if name.endswith("kernel"))
+
+
+def test_two_losses_of_one_name_are_an_error():
+    trainer = toys.trainer(terms=("feature_matching_game", "feature_matching"))
+    with pytest.raises(UsageError, match="both have a feature_matching"):
+        toys.stepper(trainer, graph=False)(toys.batch())
+
+
+@pytest.mark.parametrize(
+    ("terms", "changes", "why"),
+    [
+        ("wasserstein,gradient_penalty", {}, "given both. Set --config.wasserstein.clip=0"),
+        ("wasserstein", {"wasserstein.clip": 0.0}, "given neither. Set --config.wasserstein.clip=0.01"),
+        ("wasserstein,gradient_penalty", {"wasserstein.clip": 0.0}, "BatchNorm in the discriminator mixes"),
+        (
+            "wasserstein,gradient_penalty",
+            {"wasserstein.clip": 0.0, "discriminator.network": "Salimans"},
+            "MinibatchDiscrimination in the discriminator mixes",
+        ),
+        ("nonsaturating", {"discriminator.network": "FullyConnectedAutoencoder"}, "an energy here, and the game"),
+        (
+            "pull_away,ebgan",
+            {"discriminator.network": "FullyConnectedAutoencoder", "batch_size": 1},
+            "compares samples",
+        ),
+        (
+            "vae,historical_averaging",
+            {"prior": "normal", "encoder.network": "Thesis"},
+            "needs the discriminator's score",
+        ),
+    ],
+)
+def test_combinations_without_sense_end_before_the_first_step(terms, changes, why):
+    with pytest.raises(UsageError, match=re.escape(why)):
+        made = config.override(config.defaults(), {"terms": terms, "image_size": 16, **changes})
+        trainer = build.trainer(config.check(made), 1, 0, jit=False)
+        toys.stepper(trainer, graph=False)(toys.batch(size=made.batch_size))

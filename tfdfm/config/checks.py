@@ -115,5 +115,11 @@ def _check_terms(config: ConfigDict):
         )
     if config.n_critic > 1 and "discriminator" not in objectives.find(games[0]).players:
         raise UsageError(f"{games[0]!r} has no discriminator to move n_critic={config.n_critic} times. Set it to 1.")
+    clipped = "wasserstein" in config.terms and config.wasserstein.clip
+    if "wasserstein" in config.terms and bool(clipped) == ("gradient_penalty" in config.terms):
+        raise UsageError(
+            "Expected a Wasserstein critic to be bounded by its clipped weights or by the term gradient_penalty, given "
+            f"{'both' if clipped else 'neither'}. Set --config.wasserstein.clip={0 if clipped else 0.01}."
+        )
     if len(set(config.terms)) != len(config.terms):
         raise UsageError(f"Expected each term once, given {tuple(config.terms)}.")

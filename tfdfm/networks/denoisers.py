@@ -16,6 +16,8 @@ class FullyConnected(Network):
         seed: of the initial weights.
     """
 
+    convolutional = False
+
     def __init__(self, feature_shape: tuple[int, int, int], *, depth: int = 10, width: int = 2048, seed: int, **kwargs):
         super().__init__(seed, **kwargs)
         height, breadth, maps = feature_shape

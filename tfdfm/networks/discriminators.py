@@ -138,6 +138,8 @@ class FullyConnected(Unlabelled):
         seed: of the initial weights.
     """
 
+    convolutional = False
+
     def __init__(self, image_size: int, num_classes=0, *, depth=2, width=1024, dropout=0.0, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         if depth < 2 or not 0 <= dropout < 1:

@@ -112,6 +112,8 @@ class FullyConnected(Unlabelled):
         seed: of the initial weights.
     """
 
+    convolutional = False
+
     def __init__(self, image_size: int, channels: int, num_classes=0, *, depth=5, width=800, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         self.image_shape = (image_size, image_size, channels)

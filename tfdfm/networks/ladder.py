@@ -27,6 +27,7 @@ class Ladder(Network):
         seed: of the initial weights.
     """
 
+    convolutional = False
     classifies = True
 
     def __init__(self, image_size: int, classes: int, *, width: int = 1000, seed: int, **kwargs):

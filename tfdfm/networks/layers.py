@@ -38,6 +38,7 @@ class BatchNorm(keras.layers.Layer):
 
     momentum = 0.99
     epsilon = 1e-5
+    mixes_examples = True
 
     def __init__(self, seed: int, *, gain: bool = True, bias: bool = True, **kwargs):
         super().__init__(**kwargs)
@@ -97,6 +98,7 @@ class Network(keras.Model):
         seed: of the initial weights.
     """
 
+    convolutional = True  # whether most of its products are convolutions
     classifies = False  # whether a discriminator gives class logits, instead of taking labels
     judges_codes = False  # whether a discriminator takes images together with their codes
 

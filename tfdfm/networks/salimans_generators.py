@@ -82,6 +82,8 @@ class SalimansFullyConnected(Unlabelled):
         seed: of the initial weights.
     """
 
+    convolutional = False
+
     def __init__(self, image_size: int, channels: int, num_classes: int = 0, *, width: int = 500, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         self.image_shape = (image_size, image_size, channels)

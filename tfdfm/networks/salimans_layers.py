@@ -68,6 +68,8 @@ class MinibatchDiscrimination(keras.layers.Layer):
     mean of o plus its bias 0. Here they start where `Salimans`'s features of CIFAR-10 put them, for no data.
     """
 
+    mixes_examples = True
+
     def __init__(self, seed: int, kernels: int = 100, width: int = 5, **kwargs):
         super().__init__(**kwargs)
         self._seed, self.kernels, self.width = seed, kernels, width
@@ -105,6 +107,7 @@ class VirtualBatchNorm(keras.layers.Layer):
     def call(self, inputs):
         x = tf.cast(inputs, tf.float32)
         within = list(range(1, len(x.shape) - 1))  # positions
+        x -= tf.reduce_mean(x[: self.reference], [0, *within], keepdims=True)  # far from 0 squares differ by rounding
         moments = [tf.reduce_mean(power, within, keepdims=True) for power in (x, tf.square(x))]  # of each example
         mean, square = (self._mixed(of, self.reference) for of in moments)
         y = (x - mean) * tf.math.rsqrt(square - tf.square(mean) + self.epsilon) + self.bias

@@ -157,7 +157,7 @@ class Objective(tf.Module):
 
     needs: tuple[str, ...] = ()  # fields of Critique that must be there
     full_precision: tuple[str, ...] = ()  # networks that must compute in float32
-    unnormalised: tuple[str, ...] = ()  # networks that must have no batch norm
+    examples_apart: tuple[str, ...] = ()  # networks that must treat each example by itself
     players: dict[str, tuple[str, ...]] = {}  # the players that it adds, and the networks that each owns
     game: bool = False  # whether it is the game of G against D itself; a recipe has one
     play: type[Play] = Play  # of a game
@@ -182,5 +182,6 @@ class Objective(tf.Module):
     def after_step(self, networks, logs: dict[str, tf.Tensor]) -> None:
         """What is done once all players have moved: clipping weights, schedules kept in variables.
 
-        `logs` are the losses ("<player>/<name>") and diagnostics of the move, already those of the global batch.
+        `logs` are the losses ("<player>/<name>") and diagnostics of the move, already those of the global batch; what
+        is no mean of the replicas' own values is added to them here.
         """

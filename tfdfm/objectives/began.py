@@ -31,12 +31,12 @@ class BoundaryEquilibrium(Objective):
         return {"began": play.fake.score}  # L(G(z_G))                                                     (eq. 13)
 
     def diagnostics(self, play: Play, losses):
-        data, samples = tf.reduce_mean(play.real.score), tf.reduce_mean(play.fake.score)
-        convergence = data + tf.abs(self.gamma * data - samples)  # M = L(x) + |gamma L(x) - L(G(z))|      (eq. 14)
-        return {"discriminator/k": self.k.read_value(), "discriminator/convergence": convergence}
+        return {"discriminator/k": self.k.read_value()}
 
     def after_step(self, networks, logs):
         if "generator/began" not in logs:  # D moved alone
             return
-        balance = self.gamma * logs["discriminator/data"] - logs["generator/began"]
+        data, samples = logs["discriminator/data"], logs["generator/began"]
+        balance = self.gamma * data - samples
+        logs["discriminator/convergence"] = data + tf.abs(balance)  # M = L(x) + |gamma L(x) - L(G(z))|    (eq. 14)
         self.k.assign(tf.clip_by_value(self.k + self.lambda_k * balance, 0.0, 1.0))  # k_{t+1}             (eq. 13)

@@ -33,5 +33,5 @@ class FeatureMatching(Objective):
         self.weight, self.distance = weight, DISTANCES[distance]
 
     def generator_loss(self, play: Play):
-        difference = tf.reduce_mean(play.real.features, axis=0) - tf.reduce_mean(play.fake.features, axis=0)  # [F]
-        return {"feature_matching": self.weight * self.distance(difference)}
+        target = tf.stop_gradient(tf.reduce_mean(play.real.features, axis=0))  # [F], to ALI's encoder too
+        return {"feature_matching": self.weight * self.distance(target - tf.reduce_mean(play.fake.features, axis=0))}

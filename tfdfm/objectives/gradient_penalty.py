@@ -16,7 +16,7 @@ class GradientPenalty(Objective):
     """
 
     needs = ("score",)
-    full_precision = unnormalised = ("discriminator",)
+    full_precision = examples_apart = ("discriminator",)
 
     def __init__(self, weight: float = 10.0):
         super().__init__()

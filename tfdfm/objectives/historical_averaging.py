@@ -16,6 +16,8 @@ class HistoricalAveraging(Objective):
         weight: of the term in both losses.
     """
 
+    needs = ("score",)  # a discriminator
+
     def __init__(self, weight: float = 1e-3):
         super().__init__()
         self.weight = weight

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfdfm.errors import UsageError
 from tfdfm.objectives.base import Objective, Play
 
 
@@ -29,4 +30,6 @@ def mean_squared_cosine(codes: tf.Tensor) -> tf.Tensor:
     units = tf.math.l2_normalize(codes, axis=1)
     squares = tf.square(tf.matmul(units, units, transpose_b=True))  # [N, N]
     n = codes.shape[0]
+    if n == 1:
+        raise UsageError("The term 'pull_away' compares samples, given one a replica. Set --config.batch_size.")
     return tf.reduce_sum(tf.linalg.set_diag(squares, tf.zeros([n]))) / (n * (n - 1))

@@ -8,7 +8,6 @@ from tfdfm import networks, objectives
 from tfdfm.errors import UsageError
 from tfdfm.networks import Network
 from tfdfm.networks.critique import Critique
-from tfdfm.networks.layers import BatchNorm
 from tfdfm.objectives import Objective
 from tfdfm.objectives.base import Play
 from tfdfm.random import Random, key
@@ -115,7 +114,7 @@ def _network(config: ConfigDict, player: str, *args) -> Network:
     kind = networks.find(player, parameters.pop("network"))
     full = any(player in objectives.find(term).full_precision for term in config.terms)
     choice = "float32" if full else config.precision
-    dtype = distribution.precision(choice, convolutional="FullyConnected" not in kind.__name__)
+    dtype = distribution.precision(choice, convolutional=kind.convolutional)
     return kind(*args, **parameters, seed=key(config.seed, player), dtype=dtype, name=player)
 
 
@@ -157,7 +156,7 @@ def _check_pairs(config: ConfigDict, terms: dict[str, Objective], game: Objectiv
             f"Set --config.discriminator.network{'=Ali' if game.joint else ''}."
         )
     for term, objective in terms.items():
-        if given and objective.unnormalised:
+        if given and objective.examples_apart:
             raise UsageError(f"The term {term!r} shows the discriminator images without codes, and it judges both.")
 
 
@@ -168,9 +167,22 @@ def _check_needs(terms: dict[str, Objective], critique: Critique | None, nets: d
                 raise UsageError(
                     f"The term {term!r} needs the discriminator's {field}, which this recipe's does not give."
                 )
-        for name in objective.unnormalised:
-            if any(isinstance(layer, BatchNorm) for layer in nets[name]._flatten_layers()):
+        for name in objective.examples_apart:
+            mixing = {
+                type(layer).__name__ for layer in nets[name]._flatten_layers() if hasattr(layer, "mixes_examples")
+            }
+            if mixing:
                 raise UsageError(
-                    f"The term {term!r} takes each example's own gradient, and batch norm in the {name} mixes them. "
-                    f"Set --config.{name}.batch_norm=False."
+                    f"The term {term!r} takes each example's own gradient, and {', '.join(mixing)} in the {name} mixes "
+                    f"them. Set --config.{name}.batch_norm=False, or --config.{name}.network to one without."
                 )
+        if (
+            objective.game
+            and critique
+            and critique.reconstruction is not None
+            and "reconstruction" not in objective.needs
+        ):
+            raise UsageError(
+                f"The discriminator's score is an energy here, and the game {term!r} takes it for a logit. "
+                "Set --config.discriminator.network to one that does not reconstruct images, or the term ebgan."
+            )

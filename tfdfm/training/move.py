@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tfdfm.errors import UsageError
 from tfdfm.networks.layers import BatchStatistics
 from tfdfm.objectives.base import Objective, Play
 from tfdfm.random import Random
@@ -33,6 +34,7 @@ class Settings(NamedTuple):
     )
     ema_decay: float = 0.0  # of the generator's average; 0: none is kept
     log_every: int = 100  # steps between the gradient norms of the generator's terms, which are also taken at
+    test_every: int = 0  # steps that the test error is taken, unless 0, at
     score_every: int = 0  # steps that are scored, unless 0, at
     steps_per_execution: int = 1  # the first step that is logged, and at
     steps: int = 0  # the last one
@@ -110,7 +112,7 @@ class Game:
     def _losses(self, player: Player, play: Play) -> dict[str, tf.Tensor]:
         losses = {}
         for objective in self.objectives.values():
-            losses |= getattr(objective, f"{player.name}_loss", lambda _: {})(play)
+            losses = _joined(losses, getattr(objective, f"{player.name}_loss", lambda _: {})(play))
         return losses
 
     def _share(self, value: tf.Tensor) -> tf.Tensor:
@@ -122,7 +124,8 @@ class Game:
     def _diagnostics(self, play: Play, losses) -> dict[str, tf.Tensor]:
         found = {}
         for objective in self.objectives.values():
-            found |= {name: self._share(value) for name, value in objective.diagnostics(play, losses).items()}
+            shares = {name: self._share(value) for name, value in objective.diagnostics(play, losses).items()}
+            found = _joined(found, shares)
         return found
 
     def _gradient_norms(self, tape, shares: dict[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -137,13 +140,19 @@ class Game:
         weights = _values(next(self.weights(p) for p in self.players if p.name == "generator"))
         names = [f"generator/gradient_norm_{term}" for term in shares]
         done, s = step + 1, self.settings
-        scored = done % s.score_every == 0 if s.score_every else False
+        logged = [done % every == 0 for every in (s.log_every, s.test_every, s.score_every) if every]
         norms = tf.cond(
-            (done % s.log_every == 0) | (done == s.steps_per_execution) | (done == s.steps) | scored,
+            tf.reduce_any([*logged, done == s.steps_per_execution, done == s.steps]),
             lambda: [tf.linalg.global_norm(tape.gradient(share, weights)) for share in shares.values()],
             lambda: [tf.zeros([])] * len(shares),
         )
         return dict(zip(names, norms, strict=True))
+
+
+def _joined(found: dict[str, tf.Tensor], more: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    if twice := sorted(found.keys() & more.keys()):
+        raise UsageError(f"Two terms of this recipe both have a {', '.join(twice)}. Set --config.terms to one of them.")
+    return found | more
 
 
 def _values(variables: list[keras.Variable]) -> list[tf.Variable]:

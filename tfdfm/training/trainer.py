@@ -55,7 +55,8 @@ class Trainer(keras.Model):
         """One joint update, and the critic's moves before it.
 
         Args:
-            batch: {"images": uint8 [n_critic b, H, W, C] (, "labels": int32 [n_critic b])}, b the replica's share.
+            batch: {"images": uint8 [n_critic b, H, W, C] (, "labels": int32 [n_critic b])}, b the replica's share, and
+                the same as "labelled_images" and "labelled_labels" where a term learns from few labels.
 
         Returns:
             {name: float32 [1]}: losses and diagnostics of the joint update's global batch, the same on every replica.
