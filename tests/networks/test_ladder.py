@@ -17,6 +17,34 @@ def noise():
     return Noise(Random(0, tf.constant(3, tf.int64), tf.constant(0, tf.int64)), "data")
 
 
+def combined(lateral, z, u):
+    a = [weight.numpy().astype(float) for weight in lateral.mean + lateral.slope]
+
+    def s(x):
+        return 1 / (1 + np.exp(-x))
+
+    mean = a[0] * s(a[1] * u + a[2]) + a[3] * u + a[4]
+    slope = a[5] * s(a[6] * u + a[7]) + a[8] * u + a[9]
+    return (z - mean) * slope + mean
+
+
+def by_numpy(network, x, noise):
+    """Class logits and the estimate of x, [B, 64] in [0, 1], with batch norm of this batch."""
+
+    def normed(z):
+        return (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+
+    z = [h := x + noise[0]]
+    for dense, norm, added in zip(network.encoder, network.norms, noise[1:], strict=True):
+        z.append(normed(h @ dense.kernel.numpy()) + norm.bias.numpy() + added)
+        h = np.maximum(z[-1], 0)
+    odds = np.exp(z[-1])
+    estimate = combined(network.laterals[0], z[-1], normed(odds / odds.sum(1, keepdims=True)))
+    for lateral, dense, units in zip(network.laterals[1:], network.decoder, z[-2::-1], strict=True):
+        estimate = combined(lateral, units, normed(estimate @ dense.kernel.numpy()))
+    return z[-1], estimate
+
+
 @pytest.fixture
 def ladder():
     network = Ladder(8, 10, width=16, seed=0)
@@ -43,15 +71,33 @@ def test_the_combinator_against_numpy_and_at_its_start():
     np.testing.assert_array_equal(start, np.zeros([4, 3]))  # a2 = a7 = 1, the others 0
     for weight in layer.trainable_variables:
         weight.assign(rng.normal(size=3))
-    a = [weight.numpy().astype(float) for weight in layer.mean + layer.slope]
-
-    def s(x):
-        return 1 / (1 + np.exp(-x))
-
-    mean = a[0] * s(a[1] * u + a[2]) + a[3] * u + a[4]
-    slope = a[5] * s(a[6] * u + a[7]) + a[8] * u + a[9]
     found = layer(tf.constant(z, tf.float32), tf.constant(u, tf.float32))
-    np.testing.assert_allclose(found, (z - mean) * slope + mean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found, combined(layer, z, u), rtol=1e-4, atol=1e-5)
+
+
+class Recorder:
+    """Gaussian noise that remembers what it added."""
+
+    def __init__(self):
+        self.rng, self.given, self.deviations = np.random.default_rng(1), [], []
+
+    def gaussian(self, x, deviation):
+        self.given.append(self.rng.normal(0, deviation, x.shape).astype(np.float32))
+        self.deviations.append(deviation)
+        return x + self.given[-1]
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_encoder_and_decoder_against_numpy(ladder, noisy):
+    rng, recorder, x = np.random.default_rng(0), Recorder(), (images().reshape(6, 64) + 1) / 2
+    for layer in (*ladder.laterals, *ladder.norms):
+        for weight in layer.trainable_variables:
+            weight.assign(rng.normal(size=weight.shape))
+    found = ladder(images(), statistics=BatchStatistics(), noise=recorder if noisy else None)
+    assert recorder.deviations == [0.3] * 7 * noisy  # the input and six layers
+    logits, estimate = by_numpy(ladder, x, recorder.given if noisy else [0] * 7)
+    np.testing.assert_allclose(found.class_logits, logits, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.reconstruction.numpy().reshape(6, 64), 2 * estimate - 1, rtol=1e-3, atol=1e-3)
 
 
 def test_a_bottom_combinator_that_passes_its_units_on_reconstructs_at_zero_noise(ladder):

@@ -10,6 +10,8 @@ from tfdfm import config, data
 from tfdfm.errors import UsageError
 from tfdfm.networks.critique import Critique
 from tfdfm.objectives.acgan import AuxiliaryClassifier, class_entropy
+from tfdfm.objectives.base import Play
+from tfdfm.random import Random
 from tfdfm.searching import grid
 from tfdfm.training import run
 
@@ -63,6 +65,16 @@ def test_an_image_without_a_label_has_no_class_loss_and_no_gradient_of_it():
     assert loss[1] == 0 and not gradient[1].any()
     probabilities = np.exp(LOGITS[0]) / np.exp(LOGITS[0]).sum(1, keepdims=True)
     np.testing.assert_allclose(gradient[[0, 2]], (probabilities - np.eye(4)[LABELS])[[0, 2]], rtol=1e-4, atol=1e-7)
+
+
+def test_samples_have_the_datas_labels_and_drawn_ones_where_these_are_not_known():
+    labels = tf.constant(np.where(np.arange(4000) % 2, np.arange(4000) % 3, -1), tf.int32)
+    zero = tf.constant(0, tf.int64)
+    generator = SimpleNamespace(num_classes=3)
+    play = Play({"generator": generator}, None, labels, random=Random(0, zero, zero), latent=(8, "uniform"), step=zero)
+    found = play.sample_labels.numpy()
+    np.testing.assert_array_equal(found[1::2], labels[1::2])
+    assert np.bincount(found[::2], minlength=3) == pytest.approx([2000 / 3] * 3, rel=0.1)
 
 
 def test_class_losses_of_equal_and_of_certain_logits():
