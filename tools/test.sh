@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks style and runs the tests, in an environment of its own: tools/test.sh [--all] [arguments of pytest]
-# The slow tests of recipes run for four of them; --all runs the others after the rest, and longer searches for faults.
+# The slow tests of recipes run for three of them; --all runs the others after the rest, and longer searches for faults.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

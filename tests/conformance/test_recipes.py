@@ -21,8 +21,8 @@ from tfdfm.training import build, distribution, run, sampling
 NAMES = sorted(recipes.names())
 SHARE = int(os.environ.get("TFDFM_TEST_SHARE", 0))
 # The first share: k_t; history, virtual batch norm and minibatch discrimination; the ladder, margins, few labels and a
-# player that rests; RMSprop, clipping and moves of D alone.
-FIRST = ["cifar10_began", "cifar10_improved", "mnist_ebgan_ladder", "cifar10_wgan"]
+# player that rests.
+FIRST = ["cifar10_began", "cifar10_improved", "mnist_ebgan_ladder"]
 BATCH = 8
 CHOSEN = [name for name in NAMES if name not in FIRST][SHARE - 1 :: 15] if SHARE else FIRST
 COUPLED = {"pull_away", "feature_matching", "feature_matching_game"}  # terms that couple the examples of a batch
@@ -165,21 +165,21 @@ def test_the_export_is_the_model(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHOSEN)
-def test_xla_and_two_replicas_give_the_step_of_the_graph(name):
+def test_xla_on_one_replica_and_on_two_gives_the_step_of_the_graph(name):
     recipe = recipes.recipe(name)
     trainer, logs, _, state = trained(name, batch_norm="frozen")
     halves = logs, state
     if COUPLED & set(recipe.terms) or recipe.discriminator.network in NEIGHBOURS:
         halves = trained_on_halves(name, batch_norm="frozen")[1::2]  # logs and state
-    for jit, replicas in ((True, 1), (False, 2), (True, 2)):
+    for replicas in (1, 2):
         expected_logs, expected = (logs, state) if replicas == 1 else halves
-        _, other_logs, _, other = trained(name, batch_norm="frozen", jit=jit, replicas=replicas)
+        _, other_logs, _, other = trained(name, batch_norm="frozen", jit=True, replicas=replicas)
         assert expected.keys() == other.keys()
         for key in expected:
-            note = f"{key}, {jit=}, {replicas=}"
+            note = f"{key}, {replicas=}"
             np.testing.assert_allclose(other[key], expected[key], rtol=1e-3, atol=1e-5, err_msg=note)
         for loss in trainer.loss_names:  # of the diagnostics some are ratios, averaged over replicas
-            assert other_logs[loss] == pytest.approx(expected_logs[loss], rel=1e-4, abs=1e-5), (loss, jit, replicas)
+            assert other_logs[loss] == pytest.approx(expected_logs[loss], rel=1e-4, abs=1e-5), (loss, replicas)
 
 
 def test_every_recipe_is_here():
