@@ -8,7 +8,7 @@ Expected: no published score; samples in the paper's figure 6a.
 Run: python -m tfdfm.train --config=celeba_dcgan
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

@@ -7,7 +7,7 @@ Expected: no published score; samples in the paper's figure 14a.
 Run: python -m tfdfm.train --config=celeba_ebgan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -5,7 +5,7 @@ Expected: no published score; samples in the paper's figures 6b and 14b.
 Run: python -m tfdfm.train --config=celeba_ebgan_pt
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -12,7 +12,7 @@ Run: python -m tfdfm.train --dataset=cifar10
 Try: --config.score_every=1000, for which a classifier first learns the labels, once, for a quarter of an hour
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

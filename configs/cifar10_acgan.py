@@ -10,7 +10,7 @@ python -m tfdfm.evaluate --protocol=acgan --run_dir=RUN1,RUN2 --classifier=incep
 Run: python -m tfdfm.train --config=cifar10_acgan
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
@@ -19,8 +19,8 @@ def get_config():
     config.conditional = True
     config.terms = ("acgan",)
     config.latent_size = 100
-    config.generator = dict(network="Odena", width=96)
-    config.discriminator = dict(network="Odena", width=16, noise=0.1)
+    config.generator = dict(network="ACGAN", width=96)
+    config.discriminator = dict(network="ACGAN", width=16, noise=0.1)
     config.optimizer.learning_rate = 2e-4
     config.optimizer.generator_learning_rate = 2e-4
     config.batch_size = 100

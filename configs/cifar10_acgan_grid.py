@@ -10,7 +10,7 @@ python -m tfdfm.search --config=cifar10_acgan_grid --metrics=inception_score --c
 the grid. A setting's config.json trains it again, for the protocol.
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

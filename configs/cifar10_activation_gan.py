@@ -7,7 +7,7 @@ Expected: Inception score 6.12 and FID 64.4 in the thesis, beside 6.01 and 59.6 
 Run: python -m tfdfm.train --config=cifar10_activation_gan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

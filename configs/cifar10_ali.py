@@ -9,7 +9,7 @@ Expected: Inception score 5.34 +- 0.05, as quoted by Warde-Farley & Bengio, ICLR
 Run: python -m tfdfm.train --config=cifar10_ali
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
@@ -18,9 +18,9 @@ def get_config():
     config.terms = ("ali",)
     config.latent_size = 64
     config.prior = "normal"
-    config.generator = dict(network="Ali", width=32, log_odds=-0.11)  # of the mean pixel, 0.473
-    config.encoder = dict(network="Ali", width=32)
-    config.discriminator = dict(network="Ali", width=32)
+    config.generator = dict(network="ALI", width=32, log_odds=-0.11)  # of the mean pixel, 0.473
+    config.encoder = dict(network="ALI", width=32)
+    config.discriminator = dict(network="ALI", width=32)
     config.optimizer.learning_rate = 1e-4
     config.batch_size = 100
     config.steps = 500_000

@@ -10,7 +10,7 @@ implementations, each with its own networks.
 Run: python -m tfdfm.train --config=cifar10_began
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
@@ -18,8 +18,8 @@ def get_config():
     config.dataset = "cifar10"
     config.terms = ("began",)
     config.latent_size = 64
-    config.generator = dict(network="Began", width=128)
-    config.discriminator = dict(network="BeganAutoencoder", width=128)
+    config.generator = dict(network="BEGAN", width=128)
+    config.discriminator = dict(network="BEGAN", width=128)
     config.optimizer.update(halve_every=100_000, beta_1=0.9)
     config.batch_size = 16
     config.steps = 400_000

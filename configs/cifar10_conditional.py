@@ -8,7 +8,7 @@ Expected: no published score.
 Run: python -m tfdfm.train --config=cifar10_conditional
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -6,7 +6,7 @@ Expected: no published score.
 Run: python -m tfdfm.train --config=cifar10_conditional_dfm
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -8,7 +8,7 @@ Expected: Inception score 6.01 and FID 59.6 in the thesis.
 Run: python -m tfdfm.train --config=cifar10_dcgan
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
@@ -17,8 +17,8 @@ def get_config():
     config.terms = ("nonsaturating",)
     config.latent_size = 100
     config.prior = "normal"
-    config.generator = dict(network="Thesis", width=64)
-    config.discriminator = dict(network="Thesis", width=64)
+    config.generator = dict(network="Iliescu", width=64)
+    config.discriminator = dict(network="Iliescu", width=64)
     config.optimizer.learning_rate = 2e-4
     config.batch_size = 128
     config.steps = 50_000

@@ -6,7 +6,7 @@ Expected: no published score without labels.
 Run: python -m tfdfm.train --config=cifar10_feature_matching
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

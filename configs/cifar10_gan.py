@@ -5,7 +5,7 @@ labels (4.36 +- 0.04).
 Run: python -m tfdfm.train --config=cifar10_gan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -13,7 +13,7 @@ Expected: Inception score 6.86 +- 0.06 in the paper (its row "-L+HA") [recalled]
 Run: python -m tfdfm.train --config=cifar10_improved
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
@@ -22,8 +22,8 @@ def get_config():
     config.terms = ("nonsaturating", "historical_averaging")
     config.nonsaturating.smoothing = 0.1
     config.latent_size = 100
-    config.generator = dict(network="Salimans", width=128, reference=100)
-    config.discriminator = dict(network="Salimans", width=96, kernels=100)
+    config.generator = dict(network="ImprovedGAN", width=128, reference=100)
+    config.discriminator = dict(network="ImprovedGAN", width=96, kernels=100)
     config.optimizer.learning_rate = 3e-4
     config.optimizer.epsilon = 1e-4
     config.batch_size = 100

@@ -10,19 +10,19 @@ Expected: a test error of 18.6 % in the paper.
 Run: python -m tfdfm.train --config=cifar10_improved_ssl
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
     config = defaults()
     config.dataset = "cifar10"
-    config.labelled = 4000
+    config.num_labelled = 4000
     config.terms = ("feature_matching_game", "classification")
     config.feature_matching_game.distance = "absolute"
     config.feature_matching_game.discriminator_weight = 0.5
     config.latent_size = 100
-    config.generator = dict(network="Salimans", width=128)
-    config.discriminator = dict(network="SalimansClassifier", width=96)
+    config.generator = dict(network="ImprovedGAN", width=128)
+    config.discriminator = dict(network="ImprovedGANClassifier", width=96)
     config.optimizer.learning_rate = 3e-4
     config.optimizer.epsilon = 1e-4
     config.optimizer.decay_from = 400_000

@@ -8,7 +8,7 @@ Expected: no published score ("no significant improvement on the DCGAN").
 Run: python -m tfdfm.train --config=cifar10_l2fm
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -7,7 +7,7 @@ Run: python -m tfdfm.train --config=cifar10_minimax
 Try: --config.n_critic=2
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -8,11 +8,11 @@ Expected: Inception score 3.21 and FID 158.3 in the thesis; "very blurry images"
 Run: python -m tfdfm.train --config=cifar10_vae
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():
     config = recipe("cifar10_dcgan")
     config.terms = ("vae",)
-    config.encoder = dict(network="Thesis", width=64)
+    config.encoder = dict(network="Iliescu", width=64)
     return config

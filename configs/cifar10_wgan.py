@@ -9,7 +9,7 @@ Expected: Inception score 5.99 in the thesis, with its own networks.
 Run: python -m tfdfm.train --config=cifar10_wgan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

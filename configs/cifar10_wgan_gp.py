@@ -7,7 +7,7 @@ Expected: no score of these networks was published; 6.8 in a comparison of publi
 Run: python -m tfdfm.train --config=cifar10_wgan_gp
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

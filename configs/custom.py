@@ -7,7 +7,7 @@ Expected: no published score.
 Run: python -m tfdfm.train --dataset=folder:DIR --config.image_size=64
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

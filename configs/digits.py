@@ -10,7 +10,7 @@ Scored every 500 steps by a classifier that first learns the labels, once, for h
 Try: --config.dfm.weight=0.03
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

@@ -7,7 +7,7 @@ label.
 Run: python -m tfdfm.train --config=digits_conditional
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -4,7 +4,7 @@ Expected: no published score.
 Run: python -m tfdfm.train --dataset=fashion_mnist
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -11,7 +11,7 @@ Run: python -m tfdfm.train --config=imagenet128_acgan
 Try: --config.class_splits=1, one model of all classes
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

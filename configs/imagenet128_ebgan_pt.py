@@ -9,7 +9,7 @@ Expected: no published score; samples in the paper's figure 7.
 Run: python -m tfdfm.train --config=imagenet128_ebgan_pt
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

@@ -7,13 +7,13 @@ Expected: no published score; samples in the paper's figure 8.
 Run: python -m tfdfm.train --config=imagenet256_ebgan_pt
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():
     config = recipe("imagenet128_ebgan_pt")
     config.dataset = "imagenet256"
-    config.classes = (151, 269)
+    config.class_range = (151, 269)
     config.image_size = 256
     config.ebgan.margin = 80.0
     config.latent_size = 64_612  # two planes of 128 x 128 more

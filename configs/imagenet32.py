@@ -9,7 +9,7 @@ which.
 Run: python -m tfdfm.train --dataset=imagenet32
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

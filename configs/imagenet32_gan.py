@@ -4,7 +4,7 @@ Expected: Inception score 8.83 +- 0.14 in the paper, from Radford et al.'s own w
 Run: python -m tfdfm.train --config=imagenet32_gan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -6,7 +6,7 @@ Expected: samples that are told apart less often than those of 128 x 128 (figure
 Run: python -m tfdfm.train --config=imagenet64_acgan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -9,7 +9,7 @@ Run: python -m tfdfm.train --config=imagenet64_acgan_classes_grid trains the bas
 python -m tfdfm.search --config=imagenet64_acgan_classes_grid --metrics=ms_ssim,accuracy --samples=10000 the study.
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

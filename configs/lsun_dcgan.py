@@ -5,7 +5,7 @@ Expected: no published score; samples in the paper's figure 5a.
 Run: python -m tfdfm.train --config=lsun_dcgan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

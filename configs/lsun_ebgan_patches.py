@@ -6,7 +6,7 @@ Expected: no published score; samples in the paper's figure 13a.
 Run: python -m tfdfm.train --config=lsun_ebgan_patches
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -5,7 +5,7 @@ Expected: no published score; samples in the paper's figures 11b and 13b.
 Run: python -m tfdfm.train --config=lsun_ebgan_patches_pt
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -5,7 +5,7 @@ Expected: no published score; samples in the paper's figures 5b and 12b.
 Run: python -m tfdfm.train --config=lsun_ebgan_pt
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

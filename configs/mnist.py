@@ -7,7 +7,7 @@ Run: python -m tfdfm.train --dataset=mnist
 Try: --config.score_every=1000, for which a classifier first learns the labels, once, for some minutes
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

@@ -8,7 +8,7 @@ samples are one pattern of strokes; then within 50 steps all losses fall to 0.7,
 Run: python -m tfdfm.train --config=mnist_ali
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

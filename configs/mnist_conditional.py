@@ -5,7 +5,7 @@ The denoiser sees the features without the label. Expected: no published score.
 Run: python -m tfdfm.train --config=mnist_conditional
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

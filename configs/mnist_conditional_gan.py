@@ -3,7 +3,7 @@
 Run: python -m tfdfm.train --config=mnist_conditional_gan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -8,7 +8,7 @@ Expected: no published score; the paper's figure 2 has another one, of a classif
 Run: python -m tfdfm.train --config=mnist_ebgan
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():

@@ -8,7 +8,7 @@ Expected: no published score.
 Run: python -m tfdfm.train --config=mnist_ebgan_dfm
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

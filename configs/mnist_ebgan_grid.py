@@ -8,7 +8,7 @@ Run: python -m tfdfm.train --config=mnist_ebgan_grid trains the base, mnist_ebga
 python -m tfdfm.search --config=mnist_ebgan_grid --num=20 --config.steps=3000 a part of the grid.
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -6,17 +6,17 @@ layer is the energy, weighed by 1000 / 784 beside the class loss of the noisy en
 beta_1 0.5, batch 100. Whether the weight holds for the energy of samples too is not said: for both here. G is the
 grid's best (figure 4b); the paper does not say which it is.
 Expected: a test error of 1.04 +- 0.12 % in the paper, over 15 seeds; 200 labels: 0.99 %, 1,000: 0.89 %.
-Run: python -m tfdfm.train --config=mnist_ebgan_ladder --config.labelled=100
+Run: python -m tfdfm.train --config=mnist_ebgan_ladder --config.num_labelled=100
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
     config = defaults()
     config.dataset = "mnist"
     config.image_size = 28
-    config.labelled = 100
+    config.num_labelled = 100
     config.terms = ("ebgan", "classification")
     config.ebgan.margin = 16.0
     config.ebgan.margin_steps = 60_000

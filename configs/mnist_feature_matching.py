@@ -6,7 +6,7 @@ Expected: no published score.
 Run: python -m tfdfm.train --config=mnist_feature_matching
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -11,7 +11,7 @@ Histograms: python -m tfdfm.search --histogram=runs/mnist_ebgan_grid,runs/mnist_
 --by=optimizer.method,optimizer.generator_method,optimizer.learning_rate (figure 3).
 """
 
-from tfdfm.config import grid, recipe
+from tfdfm.recipes import grid, recipe
 
 
 def get_config():

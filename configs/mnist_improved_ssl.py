@@ -11,20 +11,20 @@ Expected: a test error of 0.93 +- 0.07 % in the paper; 200 labels: 0.90 %.
 Run: python -m tfdfm.train --config=mnist_improved_ssl
 """
 
-from tfdfm.config import defaults
+from tfdfm.recipes import defaults
 
 
 def get_config():
     config = defaults()
     config.dataset = "mnist"
     config.image_size = 28
-    config.labelled = 100
+    config.num_labelled = 100
     config.terms = ("feature_matching_game", "classification")
     config.feature_matching_game.distance = "squared"
     config.feature_matching_game.discriminator_weight = 0.5
     config.latent_size = 100
-    config.generator = dict(network="SalimansFullyConnected", width=500)
-    config.discriminator = dict(network="SalimansFullyConnected", width=1000)
+    config.generator = dict(network="ImprovedGANFullyConnected", width=500)
+    config.discriminator = dict(network="ImprovedGANFullyConnected", width=1000)
     config.optimizer.learning_rate = 3e-3
     config.optimizer.epsilon = 1e-4
     config.batch_size = 100

@@ -5,7 +5,7 @@ Expected: no published score.
 Run: python -m tfdfm.train --config=mnist_l2fm
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

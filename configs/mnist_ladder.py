@@ -5,10 +5,10 @@ settings: weight 1000 / 784 of the reconstruction, Adam 2e-4 with beta_1 0.5, 12
 to 0 from 80,000 (Rasmus et al.'s code: 0.002). It is mnist_ebgan_ladder with a margin of 0, where "the EBGAN-LN model
 falls back to a normal Ladder Network": samples are no concern of D's. G still looks for images of low energy.
 Expected: a test error of 1.36 +- 0.21 % in the paper, over 15 seeds; 200 labels: 1.24 %, 1,000: 1.04 %.
-Run: python -m tfdfm.train --config=mnist_ladder --config.labelled=100
+Run: python -m tfdfm.train --config=mnist_ladder --config.num_labelled=100
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -6,7 +6,7 @@ Run: python -m tfdfm.train --config=mnist_minimax
 Try: --config.n_critic=2
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -6,7 +6,7 @@ Expected: no published score; samples in the thesis's figure 17.
 Run: python -m tfdfm.train --config=mnist_vae
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

@@ -7,7 +7,7 @@ Expected: Inception score 8.51 +- 0.13 in the paper, after 50 epochs (78,125 ste
 Run: python -m tfdfm.train --dataset=stl10
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

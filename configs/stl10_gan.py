@@ -4,7 +4,7 @@ Expected: Inception score 7.84 +- 0.07 in the paper after 50 epochs.
 Run: python -m tfdfm.train --config=stl10_gan
 """
 
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 
 def get_config():

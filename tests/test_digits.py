@@ -3,14 +3,14 @@
 import sys
 
 import commands
-import digit_judge
+import digit_classifier
 import numpy as np
 import pytest
 
 from tfdfm import data
 from tfdfm.images import to_uint8
-from tfdfm.serving.sampler import Local
-from tfdfm.training import sampling
+from tfdfm.sampling import restore
+from tfdfm.sampling.sampler import Local
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,11 @@ def judge():
     images = data.load("digits")
     order = np.random.default_rng(0).permutation(len(images.pixels))
     seen, kept = order[:1400], order[1400:]
-    made = digit_judge.Judge(images.pixels[seen], images.labels[seen])
+    made = digit_classifier.Judge(images.pixels[seen], images.labels[seen])
     pixels, labels = images.pixels[kept], images.labels[kept]
-    right = made.probabilities(pixels)[:, : digit_judge.OTHER].argmax(axis=1) == labels
+    right = made.probabilities(pixels)[:, : digit_classifier.OTHER].argmax(axis=1) == labels
     assert right.mean() >= 0.97 and made.confident(pixels) >= 0.8
-    for name, images in digit_judge.garbage(pixels, np.random.default_rng(2)).items():
+    for name, images in digit_classifier.garbage(pixels, np.random.default_rng(2)).items():
         assert made.confident(images) <= 0.1, name
     return made
 
@@ -32,7 +32,7 @@ def judge():
 def test_four_of_five_samples_are_digits_without_a_doubt(judge, tmp_path):
     command = [sys.executable, "-m", "tfdfm.train", "--dataset=digits", f"--run_dir={tmp_path / 'run'}"]
     commands.run(command, timeout=1800)
-    images = to_uint8(Local(sampling.load(tmp_path / "run")).images(range(1000)) * 2 - 1)
+    images = to_uint8(Local(restore.load(tmp_path / "run")).images(range(1000)) * 2 - 1)
     assert judge.confident(images) >= 0.8
-    found = judge.probabilities(images)[:, : digit_judge.OTHER].argmax(axis=1)
+    found = judge.probabilities(images)[:, : digit_classifier.OTHER].argmax(axis=1)
     assert np.bincount(found, minlength=10).min() >= 10  # of a thousand: no digit is forgotten

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ALONE = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-WHERE = "import tfdfm, tfdfm.config as c; print(*tfdfm.__path__, c.recipes(), *sorted(c.names()))"
+WHERE = "import tfdfm, tfdfm.recipes as c; print(*tfdfm.__path__, c.recipes(), *sorted(c.names()))"
 
 
 def pip(*arguments):
@@ -58,7 +58,7 @@ def test_the_wheel_holds_all_code_and_all_recipes(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     expected = {f"tfdfm/{name}" for name in modules(ROOT / "tfdfm")}
     assert names == expected | {f"tfdfm/configs/{name}" for name in modules(ROOT / "configs")}
-    assert "tfdfm/serving/page.html" in zipfile.ZipFile(wheel).namelist()
+    assert "tfdfm/serving/http/page.html" in zipfile.ZipFile(wheel).namelist()
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_a_bare_checkout_takes_the_recipes_beside_it(wheel, source, tmp_path):
     pip("install", "--target", tmp_path / "site", wheel)  # present, but further down the path
     paths = ALONE | {"PYTHONPATH": f"{source}{os.pathsep}{tmp_path / 'site'}"}
     (source / "configs" / "mine.py").write_text(
-        "from tfdfm.config import recipe\nget_config = lambda: recipe('digits')\n"
+        "from tfdfm.recipes import recipe\nget_config = lambda: recipe('digits')\n"
     )
     out = commands.run([sys.executable, "-c", WHERE], cwd=tmp_path, env=paths).stdout.split()
     assert out[:2] == [str(source / "tfdfm"), str(source / "configs")] and "mine" in out

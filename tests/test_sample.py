@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm import command, sample, train
+from tfdfm import cli, sample, train
 from tfdfm.errors import Failure, UsageError
-from tfdfm.serving.sampler import Local
-from tfdfm.training import sampling
+from tfdfm.sampling import restore
+from tfdfm.sampling.sampler import Local
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,14 @@ def made(tmp_path_factory):
         if key not in done:
             done[key] = folder / str(len(done))
             flags = commands.flags(steps=2, jit="off", **changes)
-            train.main(command.parse(["", *flags, f"--run_dir={done[key]}"], train.define, ""))
+            train.main(cli.parse(["", *flags, f"--run_dir={done[key]}"], train.define, ""))
         return done[key]
 
     return make
 
 
 def draw(run_dir, *arguments):
-    sample.main(command.parse(["", f"--run_dir={run_dir}", *map(str, arguments)], sample.define, ""))
+    sample.main(cli.parse(["", f"--run_dir={run_dir}", *map(str, arguments)], sample.define, ""))
 
 
 def read(path) -> np.ndarray:
@@ -69,33 +69,33 @@ def test_an_image_depends_on_its_seed_and_place_alone(made, tmp_path):
 
 def test_an_image_is_the_models_of_its_seed(made, tmp_path):
     images = drawn(made(), tmp_path / "images", "--num=3", "--seed=2")
-    floats = Local(sampling.load(made())).images([2_000_000, 2_000_001, 2_000_002])
+    floats = Local(restore.load(made())).images([2_000_000, 2_000_001, 2_000_002])
     assert np.abs(images - floats * 255).max() <= 0.5 + 1e-3
 
 
 def test_labels_come_in_turn(made):
-    assert sampling.labels([3, 5], 5, 10).tolist() == [3, 5, 3, 5, 3]
-    assert sampling.labels([], 12, 10).tolist() == [*range(10), 0, 1]
-    three, five = Local(sampling.load(made(conditional=True))).images([0, 0], [3, 5])
+    assert restore.labels([3, 5], 5, 10).tolist() == [3, 5, 3, 5, 3]
+    assert restore.labels([], 12, 10).tolist() == [*range(10), 0, 1]
+    three, five = Local(restore.load(made(conditional=True))).images([0, 0], [3, 5])
     assert not np.array_equal(three, five)
 
 
 def test_the_average_makes_the_images_where_it_is_kept(made):
     run_dir = made()
-    trained = sampling.load(run_dir)
-    assert trained.weights == "average"
+    trained = restore.load(run_dir)
+    assert trained.weights == "ema_generator"
     saved = commands.state(commands.checkpoints(run_dir)[-1])
     weights = [variable.numpy().tobytes() for variable in trained.generator.variables]
-    for holder, same in (("average", True), ("generator", False)):
+    for holder, same in (("ema_generator", True), ("generator", False)):
         stored = [value for name, value in sorted(saved.items()) if name.startswith(f"{holder}/")]
         assert (stored == weights) == same
 
 
 @pytest.mark.parametrize("prior", ["uniform", "normal"])
 def test_interpolation_goes_from_each_latent_to_the_next(made, prior):
-    ends, named = Local(sampling.load(made(prior=prior))).latents(range(4))
+    ends, named = Local(restore.load(made(prior=prior))).latents(range(4))
     assert named == prior
-    path = sampling.interpolate(ends, 8, prior)
+    path = restore.interpolate(ends, 8, prior)
     assert path.shape == (3, 8, 8)
     np.testing.assert_allclose(path[:, 0], ends[:-1], atol=1e-5)
     np.testing.assert_allclose(path[:, -1], ends[1:], atol=1e-5)
@@ -145,13 +145,13 @@ def test_runs_that_cannot_be_drawn_from(made, tmp_path):
 def test_a_run_or_an_endpoint_and_not_both(made):
     for arguments in ([], [f"--run_dir={made()}", "--endpoint=localhost:1"]):
         with pytest.raises(UsageError, match="Expected one of --run_dir and --endpoint"):
-            sample.main(command.parse(["", *arguments], sample.define, ""))
+            sample.main(cli.parse(["", *arguments], sample.define, ""))
 
 
 def test_a_checkpoint_is_chosen_by_its_step(tmp_path):
     flags = commands.flags(steps=4, checkpoint_every=2, jit="off")
-    train.main(command.parse(["", *flags, f"--run_dir={tmp_path}"], train.define, ""))
-    two, last = sampling.load(tmp_path, "2"), sampling.load(tmp_path)
+    train.main(cli.parse(["", *flags, f"--run_dir={tmp_path}"], train.define, ""))
+    two, last = restore.load(tmp_path, "2"), restore.load(tmp_path)
     assert (two.step, last.step) == (2, 4)
     assert any(not np.array_equal(a, b) for a, b in zip(two.generator.weights, last.generator.weights, strict=True))
     with pytest.raises(UsageError, match=r"one of the steps kept \(2, 4\), given 3"):

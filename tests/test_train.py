@@ -8,17 +8,17 @@ import signal
 import commands
 import pytest
 
-from tfdfm import command, config, train
-from tfdfm.config.keys import unused
+from tfdfm import cli, recipes, train
 from tfdfm.data import describe
 from tfdfm.errors import Failure, UsageError
-from tfdfm.training import run
+from tfdfm.recipes.keys import unused
+from tfdfm.runs import run
 
 
 def execute(*arguments, **changes):
     """Three steps of the toy unless told otherwise."""
     flags = commands.flags(**{"steps": 3, "log_every": 1, "jit": "off"} | changes)
-    return train.main(command.parse(["train", *flags, *map(str, arguments)], train.define, ""))
+    return train.main(cli.parse(["train", *flags, *map(str, arguments)], train.define, ""))
 
 
 @pytest.fixture(scope="module")
@@ -96,22 +96,22 @@ def test_each_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
 
 def test_a_signal_in_the_last_step_of_the_last_seed_is_an_end_like_any_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "train", lambda config, *_: run.Stopped(signal.SIGTERM, config.steps))
+    monkeypatch.setattr(run, "train", lambda config, *_: run.Stopped(signal.SIGTERM, recipes.steps))
     assert execute() == 0
     assert execute("--seeds=0,1") == 128 + signal.SIGTERM
     assert re.fullmatch(r"Stopped by SIGTERM at step 3; the same .*\n", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("name", config.names() if os.environ.get("TFDFM_TEST_ALL") else sorted(config.names())[6::8])
+@pytest.mark.parametrize("name", recipes.names() if os.environ.get("TFDFM_TEST_ALL") else sorted(recipes.names())[6::8])
 def test_a_dry_run_of_every_recipe_needs_no_data(monkeypatch, capsys, name):
     monkeypatch.setattr(run.data, "load", None)
-    needless = unused(config.recipe(name).terms) | {"ema_decay"}
+    needless = unused(recipes.recipe(name).terms) | {"ema_decay"}
     small = {key: value for key, value in commands.TOY.items() if key.split(".")[0] not in needless}
-    if config.recipe(name).generator.network == "NoisePlanes":  # its latents are as many as it has noise
+    if recipes.recipe(name).generator.network == "NoisePlanes":  # its latents are as many as it has noise
         del small["latent_size"]
     flags = [f"--config.{key}={value}" for key, value in small.items()]
     where = ["--dataset=imagenet128"] if name == "custom" else []
-    assert train.main(command.parse(["train", f"--config={name}", "--dry_run", *flags, *where], train.define, "")) == 0
+    assert train.main(cli.parse(["train", f"--config={name}", "--dry_run", *flags, *where], train.define, "")) == 0
     assert re.search(r"generator +[\d,]+ weights", capsys.readouterr().out)
 
 

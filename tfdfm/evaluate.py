@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfdfm import command
+from tfdfm import cli
 from tfdfm.errors import UsageError
 
 FIXED = ("num", "splits", "seed", "metrics", "reference")  # by a protocol
@@ -115,4 +115,4 @@ def _place(json: str | None, run_dir: Path | None, found: dict) -> Path | None:
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from tfdfm import command
+from tfdfm import cli
 
 
 def define(values: flags.FlagValues):
@@ -28,19 +28,18 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> None:
-    from tfdfm.serving import exporting
-    from tfdfm.training import sampling
+    from tfdfm.sampling import restore, saved_model
 
     run_dir = Path(values.run_dir)
-    trained = sampling.load(run_dir, values.checkpoint)
+    trained = restore.load(run_dir, values.checkpoint)
     if values.batch_norm_latents:
-        exporting.estimate_batch_norm(trained, values.batch_norm_latents)
+        saved_model.estimate_batch_norm(trained, values.batch_norm_latents)
     scores = run_dir / "evaluation" / f"{trained.step}.json"
     found = json.loads(scores.read_text()) if scores.exists() else {}
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
-    path = exporting.write(trained, Path(values.out or run_dir / "export"), found)
+    path = saved_model.write(trained, Path(values.out or run_dir / "export"), found)
     print(f"{path}: serve it with python -m tfdfm.serve --model_base_path={path.parent}")
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

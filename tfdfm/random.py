@@ -1,17 +1,21 @@
-"""Random numbers that are a pure function of (seed, purpose, step, position in the global batch).
+"""Random numbers that are a pure function of what they are for: nothing is hidden, nothing is kept.
 
-Philox-4x32-10 integer bits are the same in graph, XLA and eager mode, on any device and for any number of replicas;
-floats are made of them here because TensorFlow's own stateless floats differ between XLA and graph mode. Nothing is
-hidden, nothing is kept.
+In training of (seed, purpose, step, position in the global batch), by Philox-4x32-10; for users of (seed, place in the
+row), by Threefry-2x32-20 in plain operations (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+Philox's integer bits are the same in graph, XLA and eager mode, on any device and for any number of replicas; floats
+are made of them here because TensorFlow's own stateless floats differ between XLA and graph mode.
 """
 
 import hashlib
 import math
 
+import numpy as np
 import tensorflow as tf
 
 PHILOX = 1
 WORDS = 4  # 32-bit words that one value of Philox's counter gives
+ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)  # of Threefry, and its parity
+PARITY = 0x1BD11BDA
 
 
 def key(seed: int, purpose: str) -> int:
@@ -88,3 +92,32 @@ def unit(bits: tf.Tensor) -> tf.Tensor:
     """uint32 -> float32 in [0, 1): the top 23 bits as the mantissa of a number in [1, 2)."""
     one = tf.constant(0x3F800000, tf.uint32)
     return tf.bitcast(tf.bitwise.bitwise_or(tf.bitwise.right_shift(bits, 9), one), tf.float32) - 1.0
+
+
+def threefry(key: tuple[tf.Tensor, tf.Tensor], counter: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """uint32 words of shapes that broadcast -> two uint32 words, 20 rounds."""
+    xor = tf.bitwise.bitwise_xor
+    keys = (*key, xor(xor(*key), tf.constant(PARITY, tf.uint32)))
+    x, y = counter[0] + keys[0], counter[1] + keys[1]
+    for turn in range(5):
+        for rotation in ROTATIONS[4 * (turn % 2) :][:4]:
+            x = x + y
+            y = xor(_rotated(y, rotation), x)
+        x = x + keys[(turn + 1) % 3]
+        y = y + (keys[(turn + 2) % 3] + tf.constant(turn + 1, tf.uint32))
+    return x, y
+
+
+def _rotated(word: tf.Tensor, by: int) -> tf.Tensor:
+    return tf.bitwise.bitwise_or(
+        tf.bitwise.left_shift(word, tf.constant(by, tf.uint32)),
+        tf.bitwise.right_shift(word, tf.constant(32 - by, tf.uint32)),
+    )
+
+
+def seed_bits(seed: tf.Tensor, width: int, purpose: int) -> tf.Tensor:
+    """int64 [B] -> uint32 [B, width]. A wider row begins differently: its halves are the words of each block."""
+    words = tf.bitcast(seed, tf.uint32)  # [B, 2], the low one first
+    blocks = tf.constant(np.arange(-(-width // 2), dtype=np.uint32)[None])  # [1, width / 2]
+    found = threefry((words[:, :1], words[:, 1:]), (blocks, tf.constant([[purpose]], tf.uint32)))
+    return tf.concat(found, axis=1)[:, :width]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfdfm import command
+from tfdfm import cli
 from tfdfm.errors import UsageError
 
 COLUMNS = 8  # images from one latent to the next
@@ -40,42 +40,42 @@ def define(values: flags.FlagValues):
 def main(values: flags.FlagValues) -> None:
     if bool(values.run_dir) == bool(values.endpoint):
         raise UsageError("Expected one of --run_dir and --endpoint.")
-    from tfdfm.serving.sampler import SEEDS
+    from tfdfm.latents import PER_SEED
 
     asked = _numbers(values.labels)
     source = _source(values)
     out = Path(values.out or f"{values.run_dir or '.'}/sample-seed{values.seed}.png")
-    batches = (_interpolated if values.interpolate else _drawn)(source, values.num, SEEDS * values.seed, asked)
+    batches = (_interpolated if values.interpolate else _drawn)(source, values.num, PER_SEED * values.seed, asked)
     _write(batches, out, COLUMNS if values.interpolate else None)
     print(f"{values.num} images: {out}")
 
 
 def _source(values: flags.FlagValues):
     if values.endpoint:
-        from tfdfm.serving.client import connect
+        from tfdfm.client.client import connect
 
         return connect(values.endpoint, model=values.model_name)
-    from tfdfm.serving.sampler import Local
-    from tfdfm.training import sampling
+    from tfdfm.sampling import restore
+    from tfdfm.sampling.sampler import Local
 
-    return Local(sampling.load(Path(values.run_dir), values.checkpoint))
+    return Local(restore.load(Path(values.run_dir), values.checkpoint))
 
 
 def _drawn(source, count: int, first: int, asked: list[int]):
-    from tfdfm.training.sampling import labels
+    from tfdfm.latents import labels_in_turn
 
-    given = labels(asked, count, source.num_classes)
+    given = labels_in_turn(asked, count, source.num_classes)
     for start in range(0, count, BATCH):
         seeds = range(first + start, first + min(start + BATCH, count))
         yield source.images(seeds, None if given is None else given[start : start + BATCH])
 
 
 def _interpolated(source, count: int, first: int, asked: list[int]):
-    from tfdfm.training.sampling import interpolate, labels
+    from tfdfm.latents import interpolate, labels_in_turn
 
     rows = -(-count // COLUMNS)
     ends, prior = source.latents(range(first, first + rows + 1))
-    given = labels(asked, rows, source.num_classes)
+    given = labels_in_turn(asked, rows, source.num_classes)
     latents = interpolate(ends, COLUMNS, prior).reshape(rows * COLUMNS, -1)[:count]
     yield source.from_latents(latents, None if given is None else given.repeat(COLUMNS)[:count])
 
@@ -101,4 +101,4 @@ def _write(batches, out: Path, columns: int | None):
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfdfm import command
+from tfdfm import cli
 from tfdfm.errors import UsageError
 
 
@@ -55,7 +55,7 @@ def _search(values: flags.FlagValues) -> None:
 
 def _resolved(values: flags.FlagValues):
     """The search and its settings, each found to be valid."""
-    from tfdfm import config as recipes
+    from tfdfm import recipes
     from tfdfm.searching import grid, loop
 
     label, base = recipes.select(values.config, None)
@@ -98,4 +98,4 @@ def _compare(values: flags.FlagValues) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfdfm import command
+from tfdfm import cli
 from tfdfm.errors import UsageError
 
 
@@ -91,7 +91,8 @@ def _config(values: flags.FlagValues):
 
 
 def _limits(values: flags.FlagValues):
-    from tfdfm.serving import batching, protos
+    from tfdfm.serving import protos
+    from tfdfm.serving.models import batching
 
     if not values.batching_parameters_file:
         return batching.Settings() if values.enable_batching else batching.UNMERGED
@@ -101,12 +102,12 @@ def _limits(values: flags.FlagValues):
 
 
 def _metrics_path(values: flags.FlagValues) -> str | None:
-    from tfdfm.serving import metrics, protos
+    from tfdfm.serving import prometheus, protos
 
     if not values.monitoring_config_file:
-        return metrics.PATH
+        return prometheus.PATH
     config = protos.read(values.monitoring_config_file, protos.MonitoringConfig).prometheus_config
-    return (config.path or metrics.PATH) if config.enable else None
+    return (config.path or prometheus.PATH) if config.enable else None
 
 
 def _arguments(text: str) -> tuple[tuple[str, str | int], ...]:
@@ -117,4 +118,4 @@ def _arguments(text: str) -> tuple[tuple[str, str | int], ...]:
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from tfdfm import command
+from tfdfm import cli
 
 SHORTHANDS = ("steps", "seed", "jit", "precision", "distribution")
 
@@ -35,7 +35,7 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> int | None:
-    from tfdfm import config as recipes  # TensorFlow is imported after the flags are known to be right
+    from tfdfm import recipes as recipes  # TensorFlow is imported after the flags are known to be right
     from tfdfm.errors import UsageError
 
     if values.seeds and (values.run_dir or values.seed is not None):
@@ -58,7 +58,7 @@ def main(values: flags.FlagValues) -> int | None:
 def _jobs(config, label: str, values: flags.FlagValues):
     """(recipe, run directory, the ensemble's or None): one for a recipe, or for each of an ensemble's models."""
     from tfdfm.errors import UsageError
-    from tfdfm.training import ensembles
+    from tfdfm.runs import ensembles
 
     if wrong := [number for number in values.splits or [] if not number.isdecimal()]:
         raise UsageError(f"Expected --splits to be numbers like 3,4, given {wrong[0]!r}.")
@@ -68,7 +68,7 @@ def _jobs(config, label: str, values: flags.FlagValues):
 
 
 def _run(config, run_dir: Path, ensemble: Path | None, values: flags.FlagValues):
-    from tfdfm.training import run
+    from tfdfm.runs import run
 
     if values.dry_run:
         for name, weights in run.dry_run(config, values.data_dir).items():
@@ -81,4 +81,4 @@ def _run(config, run_dir: Path, ensemble: Path | None, values: flags.FlagValues)
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

@@ -19,11 +19,11 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from tfdfm import command, data
-from tfdfm import config as recipes
-from tfdfm.training import distribution, run
-from tfdfm.training.callbacks import Signals, callbacks
-from tfdfm.training.checkpoints import Checkpoints
+from tfdfm import cli, data, recipes
+from tfdfm.runs import run
+from tfdfm.runs.callbacks import Signals, callbacks
+from tfdfm.runs.checkpoints import Checkpoints
+from tfdfm.training import distribution
 
 ROUNDS = 3
 
@@ -149,9 +149,9 @@ def _flops(trainer, images, config) -> float:
     """Multiplications and additions of the matrix products and convolutions that one step really runs."""
     batch = next(iter(_batches(images, config, 1)))
     zero = tf.constant(0, tf.int64)
-    function = tf.function(lambda b, s, p: trainer.game.move(b, s, p)[:1], autograph=False).get_concrete_function(
-        batch, zero, zero
-    )
+    function = tf.function(
+        lambda b, s, p: trainer.joint_update.move(b, s, p)[:1], autograph=False
+    ).get_concrete_function(batch, zero, zero)
     seen, todo, total = set(), [t.op for t in function.graph.outputs], 0.0
     while todo:
         op = todo.pop()
@@ -181,4 +181,4 @@ def _rounded(value):
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

@@ -25,9 +25,9 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from tfdfm import command
+from tfdfm import cli
 from tfdfm.errors import UsageError, nearest
-from tfdfm.metrics import frechet, inception, kernel, manifold, neighbours, tfgan
+from tfdfm.metrics import fid, inception_score, kid, nearest_neighbours, precision_recall, tfgan
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -157,7 +157,7 @@ def pixels(folder: Path, *counts: int) -> Arrays:
 
 
 def ours_frechet(real, fake):
-    return frechet.frechet_distance(frechet.statistics(real), frechet.statistics(fake))
+    return fid.frechet_distance(fid.statistics(real), fid.statistics(fake))
 
 
 def scipys_frechet(real, fake):
@@ -211,31 +211,31 @@ CASES = {
         "KID, 100 subsets of 1,000 of 10,000 x 2,048",
         20,
         lambda folder: mapped(folder, (10_000, 2048), (10_000, 2048)),
-        kernel.kernel_distance,
+        kid.kernel_distance,
         {"tensorflow-gan": functools.partial(tensorflow_gans, "kernel_classifier_distance_from_activations")},
     ),
     "inception": Case(
         "IS, 50,000 x 1,008",
         1.5,
         lambda folder: mapped(folder, (50_000, 1008)),
-        inception.inception_score,
+        inception_score.inception_score,
         {"tensorflow-gan": functools.partial(tensorflow_gans, "classifier_score_from_logits")},
     ),
     "manifold": Case(
         "precision and recall, 10,000 x 2,048 twice",
         20,
         lambda folder: mapped(folder, (10_000, 2048), (10_000, 2048)),
-        manifold.precision_and_recall,
+        precision_recall.precision_and_recall,
         {"scikit-learn": scikit_learns_reach},
     ),
     "nearest": Case(
         "nearest neighbours, 100 in 50,000 x 3,072",
         15,
         lambda folder: pixels(folder, 100, 50_000),
-        neighbours.nearest,
+        nearest_neighbours.nearest,
         {"scipy": scipys_nearest},
     ),
 }
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

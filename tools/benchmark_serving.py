@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from absl import flags, logging
 
-from tfdfm import command
+from tfdfm import cli
 
 ROUNDS, BATCH, REQUESTS = 3, 64, 64
 SIGNATURES = {"float": "serving_default", "png": "png", "latents": "latents"}
@@ -88,16 +88,17 @@ def measure(model: Path, seconds: float) -> tuple[list[dict[Cell, list[float]]],
 
 
 def _export(recipe: str, folder: Path) -> Path:
-    from tfdfm import config as recipes
-    from tfdfm.serving import exporting
-    from tfdfm.training import build, run
-    from tfdfm.training.sampling import Trained
+    from tfdfm import recipes
+    from tfdfm.runs import run
+    from tfdfm.sampling import saved_model
+    from tfdfm.sampling.restore import Trained
+    from tfdfm.training import build
 
     config, found = run.resolve(recipes.recipe(recipe))
     names = tuple(found.class_names) if config.conditional else ()
     generator = build.generator(config, found.channels, len(names))
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
-    exporting.write(Trained(generator, config, 0, found.channels, names, "generator"), folder)
+    saved_model.write(Trained(generator, config, 0, found.channels, names, "generator"), folder)
     return folder
 
 
@@ -247,4 +248,4 @@ def table(results: list[dict]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

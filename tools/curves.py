@@ -10,9 +10,9 @@ from pathlib import Path
 import matplotlib
 from absl import flags
 
-from tfdfm import command
+from tfdfm import cli
 from tfdfm.errors import UsageError
-from tfdfm.training.journal import read
+from tfdfm.runs.metrics_log import read
 
 matplotlib.use("Agg")
 COLUMNS = 3
@@ -53,4 +53,4 @@ def main(values: flags.FlagValues):
 
 
 if __name__ == "__main__":
-    command.run(main, define, __doc__)
+    cli.run(main, define, __doc__)

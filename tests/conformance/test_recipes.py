@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 import toys
 
-from tfdfm import config as recipes
-from tfdfm import data
-from tfdfm.networks import generators
-from tfdfm.serving import exporting
-from tfdfm.training import build, distribution, run, sampling
+from tfdfm import data, recipes
+from tfdfm.networks import ebgan
+from tfdfm.runs import run
+from tfdfm.sampling import restore, saved_model
+from tfdfm.training import build, distribution
 
 NAMES = sorted(recipes.names())
 SHARE = int(os.environ.get("TFDFM_TEST_SHARE", 0))
@@ -26,14 +26,17 @@ FIRST = ["cifar10_began", "cifar10_improved", "mnist_ebgan_ladder"]
 BATCH = 8
 CHOSEN = [name for name in NAMES if name not in FIRST][SHARE - 1 :: 15] if SHARE else FIRST
 COUPLED = {"pull_away", "feature_matching", "feature_matching_game"}  # terms that couple the examples of a batch
-NEIGHBOURS = {"Salimans"}  # discriminators that do
+NEIGHBOURS = {"ImprovedGAN"}  # discriminators that do
 
 
 def toy(name: str, **changes):
     """The recipe with narrow networks and few steps; Adam's epsilon makes the update smooth in the gradient."""
     config = recipes.recipe(name)
     config.generator.width = config.discriminator.width = config.encoder.width = config.separator.width = 4
-    if config.discriminator.network in ("Ladder", "SalimansFullyConnected"):  # its last layers have a quarter of that
+    if config.discriminator.network in (
+        "Ladder",
+        "ImprovedGANFullyConnected",
+    ):  # its last layers have a quarter of that
         config.discriminator.width = 16
     config.denoiser.update(depth=2, width=64)
     config.optimizer.epsilon = 1e-3
@@ -45,17 +48,17 @@ def toy(name: str, **changes):
         config.optimizer.learning_rate = 1e-1  # an untrained critic's slopes are small beside epsilon
     if data.describe(config.dataset, config.image_size or None).image_size > 48:
         config.image_size = 16
-    if config.classes:
-        config.classes = (3, 43)
+    if config.class_range:
+        config.class_range = (3, 43)
     if config.patches_of:
         config.patches_of = 24
     if "ebgan" in config.terms and config.ebgan.margin_steps:
         config.ebgan.margin_steps = config.optimizer.generator_until = 3
-    if config.labelled:
-        config.labelled = 2 * data.describe(config.dataset).num_classes
+    if config.num_labelled:
+        config.num_labelled = 2 * data.describe(config.dataset).num_classes
     config.update(batch_size=BATCH, latent_size=8, steps=4, steps_per_execution=1, distribution="none", jit="off")
     if config.generator.network == "NoisePlanes":
-        config.latent_size = sum(side**2 * planes for side, planes in generators.noise_shapes(config.image_size))
+        config.latent_size = sum(side**2 * planes for side, planes in ebgan.noise_shapes(config.image_size))
     config.update(log_every=2, sample_every=4, checkpoint_every=2, score_every=0, test_every=config.test_every and 2)
     config.update(changes | {"class_splits": 1})  # the models of an ensemble are as that of all classes
     return config
@@ -106,7 +109,7 @@ def first_batch(config):
     images = data.load(config.dataset, image_size=config.patches_of or config.image_size)
     count = BATCH * config.n_critic
     batch = {"images": images.pixels[:count]} | ({} if images.labels is None else {"labels": images.labels[:count]})
-    return batch | ({f"labelled_{key}": value for key, value in batch.items()} if config.labelled else {})
+    return batch | ({f"labelled_{key}": value for key, value in batch.items()} if config.num_labelled else {})
 
 
 def trained_on_halves(name: str, **changes):
@@ -117,7 +120,9 @@ def trained_on_halves(name: str, **changes):
     trainer = run.build_trainer(config, found, distribution.strategy("none"))
     halves = [{key: value[place : place + half] for key, value in first_batch(config).items()} for place in (0, half)]
     step, positions = tf.constant(0, tf.int64), [tf.constant(place, tf.int64) for place in (0, half)]
-    moves = [trainer.game.move(batch, step, position) for batch, position in zip(halves, positions, strict=True)]
+    moves = [
+        trainer.joint_update.gradients(batch, step, position) for batch, position in zip(halves, positions, strict=True)
+    ]
     trainer._move = lambda *_: tf.nest.map_structure(lambda a, b: (a + b) / 2, *moves)
     _loosen(trainer)
     before = toys.state(trainer)
@@ -128,14 +133,16 @@ def trained_on_halves(name: str, **changes):
 def test_one_step_moves_all_weights_and_each_has_one_player(name):
     earlier = set().union(*map(parts, NAMES[: NAMES.index(name)]))
     trainer, logs, before, after = trained(name, graph=not parts(name) <= earlier)  # else the same, eagerly
-    owned = [id(weight) for player in trainer.game.players for weight in trainer.game.weights(player)]
+    owned = [id(weight) for player in trainer.joint_update.players for weight in trainer.joint_update.weights(player)]
     every = [id(weight) for network in trainer.networks.values() for weight in network.trainable_variables]
     assert sorted(owned) == sorted(every) and len(set(owned)) == len(owned)
     still = {key for key in before if np.array_equal(before[key], after[key])}
     fixed = {"learning_rate", "reference", "mean_e"}  # of virtual batch norm; a ladder's, undone by a batch norm
     assert {key.split(".")[-1] for key in still} <= fixed  # all else moves: Adam's, batch norm's
     assert all(np.isfinite(value) for value in logs.values()) and logs["first_bad_step"] == -1
-    assert {loss.split("/")[0] for loss in trainer.loss_names} == {player.name for player in trainer.game.players}
+    assert {loss.split("/")[0] for loss in trainer.loss_names} == {
+        player.name for player in trainer.joint_update.players
+    }
 
 
 @pytest.mark.parametrize("name", CHOSEN)
@@ -153,8 +160,8 @@ def test_the_export_is_the_model(name, tmp_path):
     config, found = run.resolve(toy(name))
     names = tuple(map(str, range(found.num_classes))) if config.conditional else ()
     generator = build.generator(config, found.channels, len(names))
-    trained = sampling.Trained(generator, config, 0, found.channels, names, "generator")
-    model = tf.saved_model.load(str(exporting.write(trained, tmp_path)))
+    trained = restore.Trained(generator, config, 0, found.channels, names, "generator")
+    model = tf.saved_model.load(str(saved_model.write(trained, tmp_path)))
     inputs = {"seed": tf.range(4, dtype=tf.int64)} | ({"labels": tf.range(4, dtype=tf.int64)} if names else {})
     images = model.signatures["serving_default"](**inputs)["images"]
     latents = model.signatures["latents"](seed=inputs["seed"])["latents"]

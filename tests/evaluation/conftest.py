@@ -1,7 +1,7 @@
 import commands
 import pytest
 
-from tfdfm import command, evaluate, sample, train
+from tfdfm import cli, evaluate, sample, train
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,7 @@ def made(tmp_path_factory):
         if name not in done:
             done[name] = folder / name
             flags = commands.flags(steps=2, jit="off", **changes)
-            train.main(command.parse(["", *flags, f"--run_dir={done[name]}"], train.define, ""))
+            train.main(cli.parse(["", *flags, f"--run_dir={done[name]}"], train.define, ""))
         return done[name]
 
     return make
@@ -29,7 +29,7 @@ def score(classifier, monkeypatch):
             if any("--classifier" in str(a) or "--compare" in str(a) for a in arguments)
             else [f"--classifier={classifier}"]
         )
-        evaluate.main(command.parse(["", *map(str, arguments), *given], evaluate.define, ""))
+        evaluate.main(cli.parse(["", *map(str, arguments), *given], evaluate.define, ""))
 
     return run
 
@@ -41,7 +41,7 @@ def pngs(tmp_path):
     def write(run_dir, count, name="pngs", seed=0):
         out = tmp_path / name
         sample.main(
-            command.parse(
+            cli.parse(
                 ["", f"--run_dir={run_dir}", f"--num={count}", f"--seed={seed}", f"--out={out}"], sample.define, ""
             )
         )

@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 
 from tfdfm import data
+from tfdfm.classifiers import features, lookup
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import records, scores, subjects
-from tfdfm.metrics import classifiers, features, frechet, inception, kernel, manifold
+from tfdfm.metrics import fid, inception_score, kid, precision_recall
 
 NUM = 130  # two batches and a bit
 
@@ -38,17 +39,17 @@ def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifie
     score(f"--run_dir={unconditional}", f"--num={NUM}", f"--json={tmp_path / 'run.json'}")
     images = read(pngs(unconditional, NUM))
     real = data.load("digits").pixels
-    network = classifiers.find(classifier)
+    network = lookup.find(classifier)
     fake_features, logits = network.run(images)
     real_features, _ = network.run(real)
     keys = features.digests(images)
-    pair = frechet.statistics(real_features), frechet.statistics(fake_features)
-    near = manifold.precision_and_recall(real_features, fake_features)
+    pair = fid.statistics(real_features), fid.statistics(fake_features)
+    near = precision_recall.precision_and_recall(real_features, fake_features)
     expected = {
-        "inception_score": inception.inception_score(logits, keys=keys).value,
-        "modified_inception_score": inception.modified_inception_score(logits),
-        "frechet_distance": frechet.frechet_distance(*pair),
-        "kernel_distance": kernel.kernel_distance(
+        "inception_score": inception_score.inception_score(logits, keys=keys).value,
+        "modified_inception_score": inception_score.modified_inception_score(logits),
+        "frechet_distance": fid.frechet_distance(*pair),
+        "kernel_distance": kid.kernel_distance(
             real_features, fake_features, 100, NUM, keys=(features.digests(real), keys)
         ).value,
         "precision": near.precision,
@@ -66,7 +67,7 @@ def test_a_record_says_all_that_a_number_depends_on(score, unconditional, classi
     record = found["inception_score"]
     assert record["samples"] == NUM and record["splits"] == 5 and record["spread"] >= 0
     assert {"name", "checksum", "resize"} <= record["classifier"].keys() and len(record["classifier"]["checksum"]) == 64
-    assert record["of"] == {"run": "digits-seed0", "checkpoint": 2, "weights": "average", "seed": 3, "first": 0}
+    assert record["of"] == {"run": "digits-seed0", "checkpoint": 2, "weights": "ema_generator", "seed": 3, "first": 0}
     reference = found["frechet_distance"]["reference"]
     assert reference["name"] == "digits" and reference["images"] == 1797 and len(reference["content"]) == 64
     assert "reference" not in record and "classifier" not in found["ms_ssim"]
@@ -97,13 +98,13 @@ def test_a_conditional_run_is_asked_for_its_classes_in_turn(score, conditional, 
         "--metrics=accuracy,ms_ssim,accuracy_and_ms_ssim,accuracy_by_resolution",
     )
     found = json.loads((conditional / "evaluation" / "2.json").read_text())
-    assert list(found["accuracy"]["classes"]) == list("0123456789")
-    assert np.mean(list(found["accuracy"]["classes"].values())) == pytest.approx(found["accuracy"]["value"])
+    assert list(found["accuracy"]["per_class"]) == list("0123456789")
+    assert np.mean(list(found["accuracy"]["per_class"].values())) == pytest.approx(found["accuracy"]["value"])
     assert found["accuracy_by_resolution"]["resolutions"].keys() == {"16", "8"}
     assert found["accuracy_by_resolution"]["resolutions"]["16"] == found["accuracy"]["value"]
-    pairs = found["accuracy_and_ms_ssim"]["classes"]
-    assert {name: pair[0] for name, pair in pairs.items()} == found["accuracy"]["classes"]
-    assert {name: pair[1] for name, pair in pairs.items()} == found["ms_ssim"]["classes"]
+    pairs = found["accuracy_and_ms_ssim"]["per_class"]
+    assert {name: pair[0] for name, pair in pairs.items()} == found["accuracy"]["per_class"]
+    assert {name: pair[1] for name, pair in pairs.items()} == found["ms_ssim"]["per_class"]
 
 
 def test_sub_folders_are_classes_by_name(score, tmp_path, classifier):
@@ -116,10 +117,8 @@ def test_sub_folders_are_classes_by_name(score, tmp_path, classifier):
     score(
         f"--images={tmp_path / 'images'}", "--reference=digits", "--metrics=accuracy", f"--json={tmp_path / 'a.json'}"
     )
-    found = json.loads((tmp_path / "a.json").read_text())["accuracy"]["classes"]
-    logits = {
-        label: classifiers.find(classifier).run(digits.pixels[digits.labels == label][:20])[1] for label in (3, 7)
-    }
+    found = json.loads((tmp_path / "a.json").read_text())["accuracy"]["per_class"]
+    logits = {label: lookup.find(classifier).run(digits.pixels[digits.labels == label][:20])[1] for label in (3, 7)}
     assert found == {str(label): np.mean(logits[label].argmax(1) == label) for label in (3, 7)}
 
 
@@ -170,7 +169,7 @@ def test_scores_beside_the_network(score, unconditional):
 def test_only_inceptions_scores_and_a_data_sets_bear_its_name(name, word):
     rng = np.random.default_rng(0)
     images = rng.integers(2, 256, (40, 8, 8, 1), dtype=np.uint8)
-    network = classifiers.Classifier(name, {"name": name}, 3, None)
+    network = lookup.Classifier(name, {"name": name}, 3, None)
     fake = features.Features(rng.normal(size=(40, 5)), rng.normal(size=(40, 3)), features.digests(images))
     task = scores.Task(subjects.Subject(images, None, (), {}, stored=True), classifier=network, fake=fake)
     found = [key for metric in ("inception_score", "modified_inception_score") for key in scores.score(task, metric)]

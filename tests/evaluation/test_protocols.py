@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from tfdfm.classifiers import features, lookup
 from tfdfm.errors import Failure
 from tfdfm.evaluation import protocols, subjects
-from tfdfm.metrics import classifiers, features
-from tfdfm.metrics.inception import inception_score
+from tfdfm.metrics.inception_score import inception_score
 
 GROUP = 60
 
@@ -25,7 +25,7 @@ def runs(made):
 
 def expected(run_dir, classifier, first, count, groups):
     images = subjects.of_run(run_dir, "last", count, 0, first).images[:]
-    logits = classifiers.find(classifier).run(images)[1]
+    logits = lookup.find(classifier).run(images)[1]
     return inception_score(logits, groups, keys=features.digests(images))
 
 
@@ -53,9 +53,7 @@ def test_acgan_chooses_on_some_samples_and_reports_on_others(score, runs, classi
 
 def test_the_protocols_use_the_papers_network_unless_told(runs, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        classifiers, "find", lambda name, *_: asked.append(name) or (_ for _ in ()).throw(Failure("no"))
-    )
+    monkeypatch.setattr(lookup, "find", lambda name, *_: asked.append(name) or (_ for _ in ()).throw(Failure("no")))
     for protocol in (protocols.dfm, lambda request: protocols.acgan(request, [(runs[0], "last")])):
         with pytest.raises(Failure, match="no"):
             protocol(protocols.Request(runs[0], None))
@@ -66,7 +64,7 @@ def test_the_self_check_is_the_score_of_cifar10s_training_images(score, monkeypa
     """On digits in place of CIFAR-10."""
     monkeypatch.setattr(protocols, "REAL_IMAGES", "digits")
     images = subjects.of_images("digits", 10 * GROUP, None).images
-    logits = classifiers.find(classifier).run(images)[1]
+    logits = lookup.find(classifier).run(images)[1]
     value = inception_score(logits, 10, keys=features.digests(images)).value
     with pytest.raises(
         Failure, match=f"training images is {value:.2f}, the papers' 11.24: expected within 0.05. Check"

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from tfdfm import command, data, evaluate, train
+from tfdfm import cli, data, evaluate, train
 from tfdfm.errors import UsageError
 from tfdfm.evaluation.requests import Request
-from tfdfm.training import sampling
+from tfdfm.sampling import restore
 
 TINY = {
     "dataset": "digits",
     "image_size": 8,
-    "labelled": 20,
+    "num_labelled": 20,
     "batch_size": 10,
     "steps": 4,
     "test_every": 2,
@@ -36,7 +36,7 @@ def run_dir(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", halves)
     flags = [f"--config.{key}={value}" for key, value in TINY.items()]
     flags += ["--config=mnist_improved_ssl", f"--run_dir={tmp_path / 'run'}", "--jit=off", "--config.log_every=1"]
-    assert train.main(command.parse(["", *flags], train.define, "")) == 0
+    assert train.main(cli.parse(["", *flags], train.define, "")) == 0
     return tmp_path / "run"
 
 
@@ -44,7 +44,7 @@ def test_training_and_evaluate_say_what_a_count_by_hand_says(run_dir, tmp_path, 
     rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     errors = {row["step"]: row["score/test_error"] for row in rows if "score/test_error" in row}
     assert list(errors) == [2, 4]
-    network, held_out = sampling.discriminator(run_dir), data.load("digits", image_size=8, split="test")
+    network, held_out = restore.discriminator(run_dir), data.load("digits", image_size=8, split="test")
     logits = network(held_out.pixels.astype(np.float32) / 127.5 - 1).class_logits.numpy()
     wrong = [np.argmax(row) != label for row, label in zip(logits, held_out.labels, strict=True)]
     assert errors[4] == pytest.approx(100 * sum(wrong) / 500) and 10 < errors[4] < 95
@@ -56,7 +56,7 @@ def test_training_and_evaluate_say_what_a_count_by_hand_says(run_dir, tmp_path, 
         "--num=10",
         "--classifier=efficientnet_lite0",
     ]
-    evaluate.main(command.parse(["", *flags], evaluate.define, ""))
+    evaluate.main(cli.parse(["", *flags], evaluate.define, ""))
     record = json.loads(out.read_text())["test_error"]
     assert record["value"] == pytest.approx(errors[4]) and record["samples"] == 500
     assert record["reference"]["name"] == "digits:test" and record["of"]["checkpoint"] == 4
@@ -68,7 +68,7 @@ def test_a_run_that_tells_no_classes_has_no_test_error(made):
     assert request._test() is None
     flags = [f"--run_dir={request.run_dir}", "--metrics=test_error", "--num=10", "--classifier=efficientnet_lite0"]
     with pytest.raises(UsageError, match="test_error needs a run whose discriminator tells the classes"):
-        evaluate.main(command.parse(["", *flags], evaluate.define, ""))
+        evaluate.main(cli.parse(["", *flags], evaluate.define, ""))
 
 
 def test_a_model_of_some_classes_is_tested_on_theirs_alone(run_dir):

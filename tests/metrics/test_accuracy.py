@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tfdfm.metrics.accuracy import Accuracy, accuracy_by_resolution, joint, resized
-from tfdfm.metrics.similarity import Similarity
+from tfdfm.metrics.ms_ssim import Similarity
 
 
 def stripes(labels, side=16):
@@ -25,7 +25,7 @@ def test_stripes_of_a_pixel_are_lost_when_the_image_is_shrunk():
     labels = np.array([0, 1, 2, 2] * 100)
     found = accuracy_by_resolution(stripes(labels), labels, (8, 16), classify)
     assert list(found) == [8, 16] and found[16].value == 1
-    assert found[8].value == 0.75 and found[8].values.tolist() == [0, 1, 1] and found[8].classes.tolist() == [0, 1, 2]
+    assert found[8].value == 0.75 and found[8].values.tolist() == [0, 1, 1] and found[8].labels.tolist() == [0, 1, 2]
 
 
 def test_classes_that_are_missing_are_left_out_and_order_changes_nothing():
@@ -33,7 +33,7 @@ def test_classes_that_are_missing_are_left_out_and_order_changes_nothing():
     images = stripes(np.array([2, 0, 0, 0, 1]))
     found = accuracy_by_resolution(images, labels, [16], classify)[16]
     assert (
-        found.value == 0.6 and found.classes.tolist() == [0, 2] and found.values.tolist() == pytest.approx([2 / 3, 0.5])
+        found.value == 0.6 and found.labels.tolist() == [0, 2] and found.values.tolist() == pytest.approx([2 / 3, 0.5])
     )
     turned = accuracy_by_resolution(images[::-1], labels[::-1], [16], classify)[16]
     assert turned.value == found.value and turned.values.tolist() == found.values.tolist()

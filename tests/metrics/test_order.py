@@ -2,7 +2,7 @@ import made_up
 import numpy as np
 import pytest
 
-from tfdfm.metrics.order import shuffled
+from tfdfm.arrays import shuffled
 
 
 @pytest.mark.parametrize("samples", [made_up.images(300), made_up.features(300, 7), made_up.features(300, 7)[:, ::2]])

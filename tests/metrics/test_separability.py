@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
-from tfdfm.metrics.separability import Labelled, pooled, separability
+from tfdfm.metrics.separability import LabelledImages, pooled, separability
 
 
 def layers(images):
@@ -16,7 +16,7 @@ def data(count, seed=0):
     labels = np.arange(count) % 2
     images = made_up.images(count, 8, seed=seed) // 2
     images[labels == 0, :2, :2] = images[labels == 1, :2, -2:] = 255
-    return Labelled(images, labels)
+    return LabelledImages(images, labels)
 
 
 def test_pooling_takes_the_maximum_of_each_of_16_cells_of_every_layer():
@@ -30,12 +30,12 @@ def test_pooling_takes_the_maximum_of_each_of_16_cells_of_every_layer():
 
 def test_separable_features_are_separated_and_noise_is_not():
     assert separability(layers, data(200), data(100, seed=1)) == 1
-    noise = Labelled(made_up.images(300, 8), np.arange(300) % 2)
-    assert separability(layers, noise, Labelled(made_up.images(200, 8, seed=1), np.arange(200) % 2)) < 0.65
+    noise = LabelledImages(made_up.images(300, 8), np.arange(300) % 2)
+    assert separability(layers, noise, LabelledImages(made_up.images(200, 8, seed=1), np.arange(200) % 2)) < 0.65
 
 
 def test_a_scale_of_the_features_changes_nothing():
-    training, held_out = Labelled(made_up.images(100, 8), np.arange(100) % 3), data(50)
+    training, held_out = LabelledImages(made_up.images(100, 8), np.arange(100) % 3), data(50)
     one = separability(layers, training, held_out)
     assert separability(layers, training, held_out) == one
     assert separability(lambda images: [1024 * x for x in layers(images)], training, held_out) == one
@@ -45,9 +45,9 @@ def test_a_scale_of_the_features_changes_nothing():
 @pytest.mark.parametrize(
     ("training", "message"),
     [
-        (Labelled(made_up.images(10, 8), np.full(10, 3)), r"two classes or more. Received \[3\] only"),
-        (Labelled(made_up.images(10, 8), np.arange(9)), "for each of 10 samples"),
-        (Labelled(made_up.images(10, 8) / 255, np.arange(10)), "as uint8"),
+        (LabelledImages(made_up.images(10, 8), np.full(10, 3)), r"two classes or more. Received \[3\] only"),
+        (LabelledImages(made_up.images(10, 8), np.arange(9)), "for each of 10 samples"),
+        (LabelledImages(made_up.images(10, 8) / 255, np.arange(10)), "as uint8"),
     ],
 )
 def test_wrong_data_are_errors(training, message):
@@ -66,7 +66,7 @@ def test_the_machine_sees_the_same_rows_whatever_order_they_come_in(monkeypatch)
     monkeypatch.setattr("tfdfm.metrics.separability.LinearSVC", Machine)
     training, held_out = data(50), data(10)
     for rows in (slice(None), slice(None, None, -1)):
-        separability(layers, Labelled(training.images[rows], training.labels[rows]), held_out)
+        separability(layers, LabelledImages(training.images[rows], training.labels[rows]), held_out)
     np.testing.assert_array_equal(*seen)
     assert not np.array_equal(seen[0][:, -1], training.labels)
 

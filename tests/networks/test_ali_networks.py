@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.networks import decoders, encoders, joint
-from tfdfm.networks.ali_layers import maxout
+from tfdfm.networks import ali
+from tfdfm.networks.ali import maxout
 from tfdfm.networks.layers import BatchStatistics, unit
 
 MAPS = [(5, 3, 32), (4, 32, 64), (4, 64, 128), (4, 128, 256), (4, 256, 512)]  # kernel, in, out
@@ -36,7 +36,7 @@ class Recorder:
 
 
 def test_the_encoder_is_theirs():
-    network = encoders.Ali(32, 64, seed=0)
+    network = ali.ALIEncoder(32, 64, seed=0)
     mean, log_sigma = network(images())
     expected = [(k, k, a, b) for k, a, b in [*MAPS, (1, 512, 512), (1, 512, 128)]]
     assert kernels([*network.convs, network.last]) == expected
@@ -46,7 +46,7 @@ def test_the_encoder_is_theirs():
 
 
 def test_the_generator_is_theirs():
-    network = decoders.Ali(32, 3, seed=0)
+    network = ali.ALIGenerator(32, 3, seed=0)
     assert network(codes()).shape == (3, 32, 32, 3)
     sizes = [(4, 64, 256), (4, 256, 128), (4, 128, 64), (4, 64, 32), (5, 32, 32), (1, 32, 32)]
     assert kernels(network.convs) == [(k, k, b, a) for k, a, b in sizes]  # a transposed kernel is [h, w, out, in]
@@ -55,7 +55,7 @@ def test_the_generator_is_theirs():
 
 
 def test_the_generators_image_is_the_papers_sigmoid_on_our_scale():
-    network = decoders.Ali(32, 1, width=2, seed=0)
+    network = ali.ALIGenerator(32, 1, width=2, seed=0)
     network(codes())
     network.last.kernel.assign(np.zeros([1, 1, 2, 1]))
     for bias in (-3.0, 0.0, 2.0):
@@ -65,17 +65,17 @@ def test_the_generators_image_is_the_papers_sigmoid_on_our_scale():
 
 @pytest.mark.parametrize("mean", [0.1, 0.5])
 def test_the_generator_starts_at_the_datas_mean_pixel(mean):
-    network = decoders.Ali(32, 1, width=2, log_odds=float(np.log(mean / (1 - mean))), seed=0)
+    network = ali.ALIGenerator(32, 1, width=2, log_odds=float(np.log(mean / (1 - mean))), seed=0)
     np.testing.assert_allclose(unit(network(codes())), mean, atol=0.02)
 
 
 def test_the_joint_discriminator_is_theirs():
-    network = joint.Ali(32, seed=0)
-    critique = network(images(), codes())
+    network = ali.ALIDiscriminator(32, seed=0)
+    output = network(images(), codes())
     halved = [(k, k, a if a == 3 else a // 2, b) for k, a, b in MAPS]  # of what maxout leaves
     assert kernels(network.of_x) == halved and kernels(network.of_z) == [(1, 1, 64, 512), (1, 1, 256, 512)]
     assert kernels([*network.of_both, network.last]) == [(1, 1, 512, 1024), (1, 1, 512, 1024), (1, 1, 512, 1)]
-    assert critique.score.shape == (3,) and critique.features.shape == (3, 512)
+    assert output.score.shape == (3,) and output.features.shape == (3, 512)
     assert network.num_features == 512 and network.feature_shape == (1, 1, 512) and not hasattr(network, "norms")
     biased = [layer.use_bias for layer in [*network.of_x, *network.of_z, *network.of_both, network.last]]
     assert biased == [True] + 4 * [False] + 2 * [False] + 3 * [True]
@@ -83,12 +83,12 @@ def test_the_joint_discriminator_is_theirs():
 
 def test_maxout_needs_pairs_of_maps():
     with pytest.raises(UsageError, match="even discriminator.width.*given 3"):
-        joint.Ali(32, width=3, seed=0)
+        ali.ALIDiscriminator(32, width=3, seed=0)
 
 
 def test_the_joint_discriminator_against_plain_operations():
-    network = joint.Ali(32, width=2, seed=0)
-    critique = network(images(), codes(8))
+    network = ali.ALIDiscriminator(32, width=2, seed=0)
+    output = network(images(), codes(8))
     for layer in (network.of_x[0], *network.of_both, network.last):
         layer.bias.assign(np.linspace(-0.01, 0.01, layer.bias.shape[0]))
 
@@ -105,13 +105,13 @@ def test_the_joint_discriminator_against_plain_operations():
     for layer in network.of_both:
         both = pieces(both, layer)
     score = tf.reshape(both, [3, -1]) @ tf.reshape(network.last.kernel, [-1, 1]) + network.last.bias.value
-    critique = network(images(), codes(8))
-    np.testing.assert_allclose(critique.features, tf.reshape(both, [3, -1]), rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(critique.score, score[:, 0], rtol=1e-4, atol=1e-7)
+    output = network(images(), codes(8))
+    np.testing.assert_allclose(output.features, tf.reshape(both, [3, -1]), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(output.score, score[:, 0], rtol=1e-4, atol=1e-7)
 
 
 def test_dropout_is_a_fifth_of_image_and_code_and_half_of_all_else():
-    network, noise = joint.Ali(32, width=4, seed=0), Recorder()
+    network, noise = ali.ALIDiscriminator(32, width=4, seed=0), Recorder()
     network(images(), codes(8))
     network(images(), codes(8), noise=noise)
     of_x = [((32, 32, 3), 0.2), ((28, 28, 2), 0.5), ((13, 13, 4), 0.5), ((10, 10, 8), 0.5), ((4, 4, 16), 0.5)]
@@ -125,7 +125,7 @@ def test_maxout_by_hand():
 
 
 def test_weights_start_small():
-    network = encoders.Ali(32, 64, seed=0)
+    network = ali.ALIEncoder(32, 64, seed=0)
     network(images())
     for layer in (network.convs[3], network.last):
         assert layer.kernel.numpy().std() == pytest.approx(0.01, rel=0.02)
@@ -133,16 +133,18 @@ def test_weights_start_small():
 
 def test_mixed_bfloat16_keeps_what_is_said_float32():
     policy = dict(seed=0, width=2, dtype="mixed_bfloat16")
-    said = [*joint.Ali(32, **policy)(images(), codes(8))[:2], *encoders.Ali(32, 8, **policy)(images())]
-    said.append(decoders.Ali(32, 3, **policy)(codes(8), statistics=BatchStatistics()))
+    said = [*ali.ALIDiscriminator(32, **policy)(images(), codes(8))[:2], *ali.ALIEncoder(32, 8, **policy)(images())]
+    said.append(ali.ALIGenerator(32, 3, **policy)(codes(8), statistics=BatchStatistics()))
     assert {x.dtype for x in said} == {tf.float32}
 
 
 @pytest.mark.parametrize(
-    "kind", [joint.Ali, lambda *args, **kw: encoders.Ali(args[0], 8, *args[1:], **kw)], ids=["joint", "encoder"]
+    "kind",
+    [ali.ALIDiscriminator, lambda *args, **kw: ali.ALIEncoder(args[0], 8, *args[1:], **kw)],
+    ids=["joint", "encoder"],
 )
 def test_labels_and_other_sizes_are_refused(kind):
     with pytest.raises(UsageError, match="for 32 pixels.*Given 64.*--config.image_size=32"):
         kind(64, seed=0)
-    with pytest.raises(UsageError, match="Ali takes no labels"):
+    with pytest.raises(UsageError, match=r"ALI\w+ takes no labels"):
         kind(32, 10, seed=0)

@@ -5,16 +5,15 @@ import pytest
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.networks.autoencoders import (
-    BeganAutoencoder,
-    ConvolutionalAutoencoder,
-    FullyConnectedAutoencoder,
-    mean_absolute,
+from tfdfm.networks.began import BEGANDiscriminator, mean_absolute
+from tfdfm.networks.ebgan import (
+    ConvolutionalAutoencoderDiscriminator,
+    FullyConnectedAutoencoderDiscriminator,
     root_of_squares,
 )
 from tfdfm.networks.layers import BatchStatistics
 
-KINDS = [FullyConnectedAutoencoder, ConvolutionalAutoencoder, BeganAutoencoder]
+KINDS = [FullyConnectedAutoencoderDiscriminator, ConvolutionalAutoencoderDiscriminator, BEGANDiscriminator]
 
 
 def images(size=16, channels=3, batch=4):
@@ -33,18 +32,18 @@ def shapes(layers):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_energy_features_and_reconstruction(kind, channels):
-    network, critique = made(kind, channels=channels)
-    assert critique.score.shape == (4,) and critique.class_logits is None
-    assert critique.reconstruction.shape == (4, 16, 16, channels)
-    assert critique.features.shape == (4, network.num_features)
+    network, output = made(kind, channels=channels)
+    assert output.score.shape == (4,) and output.class_logits is None
+    assert output.reconstruction.shape == (4, 16, 16, channels)
+    assert output.features.shape == (4, network.num_features)
     assert network.num_features == np.prod(network.feature_shape)
-    error = critique.reconstruction.numpy() - images(channels=channels)
-    if kind is BeganAutoencoder:
+    error = output.reconstruction.numpy() - images(channels=channels)
+    if kind is BEGANDiscriminator:
         expected = np.abs(error).mean((1, 2, 3))
     else:
         expected = np.sqrt((error**2).sum((1, 2, 3)))
-        assert critique.features.numpy().min() == 0  # after a ReLU
-    np.testing.assert_allclose(critique.score, expected, rtol=1e-5)
+        assert output.features.numpy().min() == 0  # after a ReLU
+    np.testing.assert_allclose(output.score, expected, rtol=1e-5)
 
 
 def test_energies_by_hand_and_finite_gradient_of_a_perfect_one():
@@ -71,7 +70,7 @@ def test_energies_by_hand_and_finite_gradient_of_a_perfect_one():
     ],
 )
 def test_convolutions_are_appendix_cs(size, encoder, decoder, phi):
-    network = ConvolutionalAutoencoder(size, width=64, seed=0)
+    network = ConvolutionalAutoencoderDiscriminator(size, width=64, seed=0)
     network(tf.zeros([1, size, size, 3]))
     kernels = shapes(network.encoder)
     assert [k[2:] for k in kernels] == encoder and {k[:2] for k in kernels} == {(4, 4)}
@@ -83,32 +82,32 @@ def test_convolutions_are_appendix_cs(size, encoder, decoder, phi):
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
 def test_the_grids_autoencoder_has_its_layers_and_decodes_with_one(depth):
-    network, _ = made(FullyConnectedAutoencoder, size=32, width=6, channels=1, depth=depth)
+    network, _ = made(FullyConnectedAutoencoderDiscriminator, size=32, width=6, channels=1, depth=depth)
     assert shapes([network.first, *network.hidden, network.last]) == [(1024, 6)] + [(6, 6)] * (depth - 2) + [(6, 1024)]
     assert len(network.norms) == depth - 2 and network.first.use_bias and network.last.use_bias
     assert not any(layer.use_bias for layer in network.hidden)
 
 
 def test_the_grids_weights_start_small():
-    network, _ = made(FullyConnectedAutoencoder, size=32, width=64, channels=1)
+    network, _ = made(FullyConnectedAutoencoderDiscriminator, size=32, width=64, channels=1)
     for layer in (network.first, network.last):
         assert layer.kernel.numpy().std() == pytest.approx(0.002, rel=0.02) and not layer.bias.numpy().any()
 
 
 def test_the_grids_autoencoder_against_numpy():
-    network, critique = made(FullyConnectedAutoencoder, width=5)
+    network, output = made(FullyConnectedAutoencoderDiscriminator, width=5)
     network.first.bias.assign(np.linspace(-0.1, 0.1, 5))
     network.last.bias.assign(np.arange(768) / 768)
     flat = images().reshape(4, 768)
     code = np.maximum(flat @ network.first.kernel.numpy() + network.first.bias.numpy(), 0)
     out = code @ network.last.kernel.numpy() + network.last.bias.numpy()
-    critique = network(images())
-    np.testing.assert_allclose(critique.features, code, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(critique.score, np.linalg.norm(out - flat, axis=1), rtol=1e-5)
+    output = network(images())
+    np.testing.assert_allclose(output.features, code, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(output.score, np.linalg.norm(out - flat, axis=1), rtol=1e-5)
 
 
 def test_began_at_32_pixels_is_the_public_one():
-    network, _ = made(BeganAutoencoder, size=32)
+    network, _ = made(BEGANDiscriminator, size=32)
     maps = [(layer.kernel.shape[2], layer.kernel.shape[3], layer.strides[0]) for layer in network.convs]
     first, second, third = (
         [(4, 4, 1), (4, 4, 1), (4, 4, 2)],
@@ -118,16 +117,16 @@ def test_began_at_32_pixels_is_the_public_one():
     assert maps == [(3, 4, 1), *first, *second, *third]
     assert network.code.kernel.shape == (8 * 8 * 12, 64)
     assert network.decoder.project.kernel.shape == (64, 8 * 8 * 4) and len(network.decoder.convs) == 6
-    critique = network(images(32))
-    assert critique.features.numpy().min() < 0 and np.abs(critique.reconstruction).max() <= 1
+    output = network(images(32))
+    assert output.features.numpy().min() < 0 and np.abs(output.reconstruction).max() <= 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_mixed_bfloat16_keeps_what_it_says_and_the_weights_float32(kind):
-    network, critique = made(kind, dtype="mixed_bfloat16")
-    assert critique.score.dtype == critique.features.dtype == critique.reconstruction.dtype == tf.float32
+    network, output = made(kind, dtype="mixed_bfloat16")
+    assert output.score.dtype == output.features.dtype == output.reconstruction.dtype == tf.float32
     assert {w.dtype for w in network.variables} == {"float32"}
-    np.testing.assert_allclose(critique.score, made(kind)[1].score, rtol=0.02)
+    np.testing.assert_allclose(output.score, made(kind)[1].score, rtol=0.02)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,6 +137,6 @@ def test_labels_are_refused(kind):
 
 def test_wrong_sizes_are_refused():
     with pytest.raises(UsageError, match="multiple of 16, given 72"):
-        ConvolutionalAutoencoder(72, seed=0)
+        ConvolutionalAutoencoderDiscriminator(72, seed=0)
     with pytest.raises(UsageError, match="discriminator.depth of at least 2 .* given 1 and"):
-        FullyConnectedAutoencoder(16, depth=1, seed=0)
+        FullyConnectedAutoencoderDiscriminator(16, depth=1, seed=0)

@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 import toys
 
-from tfdfm import config as recipes
+from tfdfm import recipes
 from tfdfm.errors import UsageError
-from tfdfm.networks.generators import Began, FullyConnected, NoisePlanes, noise_shapes
+from tfdfm.networks.began import BEGANGenerator
+from tfdfm.networks.ebgan import FullyConnectedGenerator, NoisePlanesGenerator, noise_shapes
 from tfdfm.networks.layers import BatchStatistics
 from tfdfm.training import build
 
@@ -31,7 +32,7 @@ def test_noise_planes_are_the_papers(size):
 
 
 def test_layers_of_the_128_pixel_generator_are_the_papers_in_sixteenths():
-    network = NoisePlanes(128, 3, width=4, seed=0)
+    network = NoisePlanesGenerator(128, 3, width=4, seed=0)
     assert network(latents(total(128))).shape == (2, 128, 128, 3)
     kernels = [layer.kernel.shape for layer in [*network.convs, network.last]]  # [h, w, out, in]
     maps = [n // 16 for n in MAPS[128][:-1]] + [3]
@@ -42,12 +43,12 @@ def test_layers_of_the_128_pixel_generator_are_the_papers_in_sixteenths():
 
 
 def test_widths_of_the_256_pixel_generator():
-    network = NoisePlanes(256, 3, width=64, seed=0)
+    network = NoisePlanesGenerator(256, 3, width=64, seed=0)
     assert [layer.filters for layer in [*network.convs, network.last]] == MAPS[256]
 
 
 def test_every_plane_of_noise_is_seen():
-    network, z = NoisePlanes(16, 3, width=4, seed=0), latents(total(16), 1)
+    network, z = NoisePlanesGenerator(16, 3, width=4, seed=0), latents(total(16), 1)
     before, place = network(z).numpy(), 0
     for side, planes in noise_shapes(16):
         changed = z.copy()
@@ -65,12 +66,12 @@ def test_a_wrong_width_of_latents_is_an_error_that_says_the_right_one():
 @pytest.mark.parametrize("size", [4, 28, 48])
 def test_a_size_without_noise_planes_is_an_error(size):
     with pytest.raises(UsageError, match=f"4 times a power of two.*given {size}"):
-        NoisePlanes(size, 3, seed=0)
+        NoisePlanesGenerator(size, 3, seed=0)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_the_grids_generator_against_numpy(depth):
-    network, z = FullyConnected(16, 1, depth=depth, width=6, seed=0), latents(7, 5)
+    network, z = FullyConnectedGenerator(16, 1, depth=depth, width=6, seed=0), latents(7, 5)
     network(z)
     network.last.bias.assign(np.linspace(-1, 1, 256))
     x = z.astype(np.float64)
@@ -84,7 +85,7 @@ def test_the_grids_generator_against_numpy(depth):
 
 @pytest.mark.parametrize(("size", "side"), [(16, 8), (32, 8), (48, 12), (64, 8)])
 def test_begans_generator(size, side):
-    network = Began(size, 3, width=4, seed=0)
+    network = BEGANGenerator(size, 3, width=4, seed=0)
     images = network(latents(64))
     assert images.shape == (2, size, size, 3) and np.abs(images).max() <= 1
     assert network.maps_shape == (side, side, 4) and side * 2 ** (len(network.convs) // 2 - 1) == size
@@ -93,7 +94,7 @@ def test_begans_generator(size, side):
 
 
 def test_begans_upsampling_repeats_pixels():
-    network = Began(16, 1, width=1, seed=0)
+    network = BEGANGenerator(16, 1, width=1, seed=0)
     network(latents(64))
     for layer in [*network.convs, network.last]:  # the identity on positive numbers
         layer.kernel.assign(np.pad([[1.0]], 1)[:, :, None, None])
@@ -104,7 +105,9 @@ def test_begans_upsampling_repeats_pixels():
         np.testing.assert_allclose(np.maximum(images, 0)[:, row::2, column::2], small)
 
 
-@pytest.mark.parametrize(("kind", "width"), [(FullyConnected, 8), (NoisePlanes, total(16)), (Began, 8)])
+@pytest.mark.parametrize(
+    ("kind", "width"), [(FullyConnectedGenerator, 8), (NoisePlanesGenerator, total(16)), (BEGANGenerator, 8)]
+)
 def test_mixed_bfloat16_keeps_the_images_and_the_weights_float32(kind, width):
     network = kind(16, 3, width=4, seed=0, dtype="mixed_bfloat16")
     images = network(latents(width))
@@ -112,7 +115,7 @@ def test_mixed_bfloat16_keeps_the_images_and_the_weights_float32(kind, width):
     np.testing.assert_allclose(images, kind(16, 3, width=4, seed=0)(latents(width)), atol=0.03)
 
 
-@pytest.mark.parametrize("kind", [FullyConnected, NoisePlanes, Began])
+@pytest.mark.parametrize("kind", [FullyConnectedGenerator, NoisePlanesGenerator, BEGANGenerator])
 def test_labels_are_refused(kind):
     with pytest.raises(UsageError, match=f"{kind.__name__} takes no labels"):
         kind(16, 3, 10, seed=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm.networks.ladder import Ladder, Lateral
+from tfdfm.networks.ladder import LadderDiscriminator, Lateral
 from tfdfm.networks.layers import BatchStatistics
 from tfdfm.random import Noise, Random
 
@@ -47,21 +47,21 @@ def by_numpy(network, x, noise):
 
 @pytest.fixture
 def ladder():
-    network = Ladder(8, 10, width=16, seed=0)
+    network = LadderDiscriminator(8, 10, width=16, seed=0)
     network(images(), statistics=BatchStatistics())
     return network
 
 
 def test_layers_are_the_papers():
-    network = Ladder(28, 10, seed=0)
-    critique = network(tf.zeros([2, 28, 28, 1]))
+    network = LadderDiscriminator(28, 10, seed=0)
+    output = network(tf.zeros([2, 28, 28, 1]))
     sizes = [784, 1000, 500, 250, 250, 250, 10]
     assert [tuple(dense.kernel.shape) for dense in network.encoder] == list(zip(sizes, sizes[1:], strict=False))
     assert [tuple(dense.kernel.shape) for dense in network.decoder] == list(
         zip(sizes[::-1], sizes[-2::-1], strict=False)
     )
     assert [lateral.mean[0].shape[0] for lateral in network.laterals] == sizes[::-1]
-    assert critique.features.shape == (2, 250) and critique.class_logits.shape == (2, 10)
+    assert output.features.shape == (2, 250) and output.class_logits.shape == (2, 10)
 
 
 def test_the_combinator_against_numpy_and_at_its_start():
@@ -111,9 +111,9 @@ def test_a_bottom_combinator_that_passes_its_units_on_reconstructs_at_zero_noise
 
 
 def test_the_energy_is_the_squared_error_on_pixels_in_unit_range(ladder):
-    critique = ladder(images(), statistics=BatchStatistics(), noise=noise())
-    error = (critique.reconstruction.numpy() - images()) / 2
-    np.testing.assert_allclose(critique.score, (error**2).sum((1, 2, 3)), rtol=1e-4)
+    output = ladder(images(), statistics=BatchStatistics(), noise=noise())
+    error = (output.reconstruction.numpy() - images()) / 2
+    np.testing.assert_allclose(output.score, (error**2).sum((1, 2, 3)), rtol=1e-4)
 
 
 def test_noise_changes_the_classes_and_the_population_learns_from_the_clean_path(ladder):

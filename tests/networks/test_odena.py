@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.networks import discriminators, generators
+from tfdfm.networks import acgan
 from tfdfm.networks.layers import BatchNorm, BatchStatistics
 from tfdfm.random import Noise, Random
 
@@ -15,7 +15,7 @@ def images(size=16, batch=4):
 
 
 def discriminator(size=16, classes=5, **kwargs):
-    made = discriminators.Odena(size, classes, width=2, seed=0, **kwargs)
+    made = acgan.ACGANDiscriminator(size, classes, width=2, seed=0, **kwargs)
     made(images(size))
     return made
 
@@ -29,7 +29,7 @@ def noise(purpose="data"):
     [(32, 96, 4, [192, 96, 3]), (64, 192, 4, [384, 256, 192, 3]), (128, 192, 8, [384, 256, 192, 3])],
 )
 def test_the_generators_are_the_appendixs(size, width, base, maps):
-    made = generators.Odena(size, 3, 10, width=width, seed=0)
+    made = acgan.ACGANGenerator(size, 3, 10, width=width, seed=0)
     assert made(tf.zeros([1, 100]), labels=tf.zeros([1], tf.int32)).shape == (1, size, size, 3)
     assert made.project.kernel.shape == (110, base**2 * 4 * width) and made.project.use_bias
     layers = [*made.convs, made.last]
@@ -41,7 +41,7 @@ def test_the_generators_are_the_appendixs(size, width, base, maps):
 
 @pytest.mark.parametrize(("size", "side"), [(16, 2), (32, 4), (64, 8), (128, 16)])
 def test_the_discriminator_is_the_appendixs(size, side):
-    made = discriminators.Odena(size, 10, seed=0)
+    made = acgan.ACGANDiscriminator(size, 10, seed=0)
     made(tf.zeros([1, size, size, 3]))
     assert [layer.kernel.shape[3] for layer in made.convs] == [16, 32, 64, 128, 256, 512]
     assert [layer.strides[0] for layer in made.convs] == [2, 1, 2, 1, 2, 1]
@@ -54,9 +54,9 @@ def test_the_discriminator_is_the_appendixs(size, side):
 
 def test_what_d_says_is_the_linear_layers_of_its_last_maps():
     made = discriminator()
-    critique = made(images())
-    phi = critique.features.numpy()
-    assert phi.min() == 0 and phi.shape == (4, made.num_features) and critique.class_logits.shape == (4, 5)
+    output = made(images())
+    phi = output.features.numpy()
+    assert phi.min() == 0 and phi.shape == (4, made.num_features) and output.class_logits.shape == (4, 5)
     x = images()
     for conv, norm in zip(made.convs, made.norms, strict=True):
         maps = norm(conv(x)).numpy()
@@ -64,12 +64,12 @@ def test_what_d_says_is_the_linear_layers_of_its_last_maps():
     flat = x.reshape(4, -1)
     np.testing.assert_allclose(phi, np.maximum(flat, 0), atol=1e-6)  # the paper's activations, negative part cut
     said = flat @ made.head.kernel.numpy() + made.head.bias.numpy()
-    np.testing.assert_allclose(critique.score, said[:, 0], atol=1e-5)
-    np.testing.assert_allclose(critique.class_logits, said[:, 1:], atol=1e-5)
+    np.testing.assert_allclose(output.score, said[:, 0], atol=1e-5)
+    np.testing.assert_allclose(output.class_logits, said[:, 1:], atol=1e-5)
 
 
 def test_labels_change_the_sample_and_nothing_that_d_says():
-    made = generators.Odena(16, 3, 5, width=4, seed=0)
+    made = acgan.ACGANGenerator(16, 3, 5, width=4, seed=0)
     latents = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
     one, two = (made(latents, labels=tf.fill([4], label)).numpy() for label in (1, 2))
     assert (one != two).reshape(4, -1).any(1).all()
@@ -97,14 +97,14 @@ def test_half_of_each_convolutions_activations_are_dropped(monkeypatch):
 
 def test_mixed_bfloat16_keeps_what_it_says_float32():
     made = discriminator(dtype="mixed_bfloat16", noise=0.1)
-    critique = made(images(), statistics=BatchStatistics(), noise=noise())
-    assert critique.score.dtype == critique.features.dtype == critique.class_logits.dtype == tf.float32
+    output = made(images(), statistics=BatchStatistics(), noise=noise())
+    assert output.score.dtype == output.features.dtype == output.class_logits.dtype == tf.float32
     np.testing.assert_allclose(made(images()).score, discriminator()(images()).score, atol=0.02)
-    maker = generators.Odena(16, 3, 5, width=4, seed=0, dtype="mixed_bfloat16")
+    maker = acgan.ACGANGenerator(16, 3, 5, width=4, seed=0, dtype="mixed_bfloat16")
     assert maker(tf.zeros([2, 8]), labels=tf.zeros([2], tf.int32)).dtype == tf.float32
 
 
 @pytest.mark.parametrize(("kind", "size", "side"), [("G", 20, 8), ("G", 72, 16), ("D", 20, 8)])
 def test_wrong_sizes_are_refused(kind, size, side):
     with pytest.raises(UsageError, match=f"multiple of {side}, given {size}. Set --config.image_size"):
-        generators.Odena(size, 3, seed=0) if kind == "G" else discriminators.Odena(size, 5, seed=0)
+        acgan.ACGANGenerator(size, 3, seed=0) if kind == "G" else acgan.ACGANDiscriminator(size, 5, seed=0)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfdfm import networks
 from tfdfm.errors import UsageError
-from tfdfm.networks import discriminators, generators
+from tfdfm.networks import dcgan
 from tfdfm.networks.shapes import SIZES
 
 
@@ -15,13 +15,13 @@ def count(network):
 
 
 def generator(size, width=4, latents=8, classes=0, channels=3, **kwargs):
-    network = generators.Radford(size, channels, classes, width=width, seed=0, **kwargs)
+    network = dcgan.DCGANGenerator(size, channels, classes, width=width, seed=0, **kwargs)
     images = network(tf.ones([2, latents]), labels=tf.constant([0, 1]) if classes else None)
     return network, images
 
 
 def discriminator(size, width=4, classes=0, channels=3, **kwargs):
-    network = discriminators.Radford(size, classes, width=width, seed=0, **kwargs)
+    network = dcgan.DCGANDiscriminator(size, classes, width=width, seed=0, **kwargs)
     images = np.random.default_rng(0).uniform(-1, 1, (2, size, size, channels)).astype(np.float32)
     return network, network(images, labels=tf.constant([0, 1]) if classes else None)
 
@@ -37,12 +37,12 @@ def test_shapes_and_sizes(size):
     network, images = generator(size)
     assert images.shape == (2, size, size, 3) and images.dtype == tf.float32
     assert np.abs(images).max() <= 1
-    network, critique = discriminator(size)
+    network, output = discriminator(size)
     base = {48: 6, 96: 6}.get(size, 4)
     maps = {16: 8, 32: 16, 48: 16, 64: 32, 96: 32, 128: 32}[size]
     assert network.feature_shape == (base, base, maps) and network.num_features == base * base * maps
-    assert critique.score.shape == (2,) and critique.features.shape == (2, network.num_features)
-    assert critique.class_logits is None and critique.reconstruction is None
+    assert output.score.shape == (2,) and output.features.shape == (2, network.num_features)
+    assert output.class_logits is None and output.reconstruction is None
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_no_biases_but_those_of_batch_norm(make):
 
 
 def test_phi_is_taken_after_the_relu_and_the_score_is_linear_in_it():
-    network, critique = discriminator(16)
-    phi = critique.features.numpy()
+    network, output = discriminator(16)
+    phi = output.features.numpy()
     assert phi.min() == 0 and 0.1 < (phi == 0).mean() < 0.9
-    np.testing.assert_allclose(critique.score, (phi @ network.head.kernel.numpy())[:, 0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(output.score, (phi @ network.head.kernel.numpy())[:, 0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [32, 64])
@@ -107,8 +107,8 @@ def test_labels_widen_every_layer_and_change_the_answer(size):
 
 def test_mixed_bfloat16_keeps_outputs_and_weights_float32():
     network, images = generator(16, dtype="mixed_bfloat16")
-    critic, critique = discriminator(16, dtype="mixed_bfloat16")
-    assert images.dtype == critique.score.dtype == critique.features.dtype == tf.float32
+    critic, output = discriminator(16, dtype="mixed_bfloat16")
+    assert images.dtype == output.score.dtype == output.features.dtype == tf.float32
     assert {w.dtype for net in (network, critic) for w in net.variables} == {"float32"}
     np.testing.assert_allclose(images, generator(16)[1], atol=0.02)
     assert not np.array_equal(images, generator(16)[1])
@@ -122,8 +122,8 @@ def test_a_size_that_no_network_fits_is_an_error_that_lists_those_that_do(size):
 
 
 def test_an_unknown_network_is_an_error_with_the_nearest_name():
-    assert networks.find("generator", "Radford") is generators.Radford
-    with pytest.raises(UsageError, match=r"Unknown generator 'Radfrd'.*'Radford'.*--config.generator.network"):
-        networks.find("generator", "Radfrd")
+    assert networks.find("generator", "DCGAN") is dcgan.DCGANGenerator
+    with pytest.raises(UsageError, match=r"Unknown generator 'DCGN'.*'DCGAN'.*--config.generator.network"):
+        networks.find("generator", "DCGN")
     with pytest.raises(UsageError, match="Convolutional, FullyConnected"):
         networks.find("denoiser", "Network")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm.config import recipe
-from tfdfm.networks import salimans, salimans_generators
-from tfdfm.networks.salimans_layers import MinibatchDiscrimination, VirtualBatchNorm, WeightNorm
+from tfdfm.networks import improved_gan
+from tfdfm.networks.improved_gan_layers import MinibatchDiscrimination, VirtualBatchNorm, WeightNorm
 from tfdfm.random import Noise, Random
+from tfdfm.recipes import recipe
 
 
 def numbers(*shape, seed=0):
@@ -61,7 +61,7 @@ def test_virtual_batch_norm_far_from_zero_is_that_near_it():
 
 
 def test_a_sample_of_virtual_batch_norm_does_not_depend_on_its_batch():
-    network, latents = salimans_generators.Salimans(16, 3, width=4, reference=5, seed=0), numbers(6, 8)
+    network, latents = improved_gan.ImprovedGANGenerator(16, 3, width=4, reference=5, seed=0), numbers(6, 8)
     together = network(latents).numpy()
     np.testing.assert_allclose(network(latents[2:3]), together[2:3], atol=1e-6)
     assert network.chosen.shape == (5, 8) and not network.chosen.trainable
@@ -97,19 +97,23 @@ def test_a_transposed_convolution_of_weight_norm_is_kerass():
 
 @pytest.mark.parametrize(
     ("make", "size"),
-    [(salimans.SalimansClassifier, 32), (salimans.SalimansFullyConnected, 28), (salimans.SalimansClassifier, 16)],
+    [
+        (improved_gan.ImprovedGANClassifierDiscriminator, 32),
+        (improved_gan.ImprovedGANFullyConnectedDiscriminator, 28),
+        (improved_gan.ImprovedGANClassifierDiscriminator, 16),
+    ],
 )
 def test_the_score_is_the_log_sum_of_the_classes(make, size):
     network, images = make(size, 10, width=4, seed=0), np.tanh(numbers(3, size, size, 1))
-    critique = network(images)
-    expected = np.log(np.exp(critique.class_logits.numpy().astype(float)).sum(1))
-    np.testing.assert_allclose(critique.score, expected, rtol=1e-5)
-    assert critique.class_logits.shape == (3, 10) and critique.features.shape == (3, network.num_features)
-    assert abs(network(images, noise=noise()).score - critique.score).numpy().max() > 1e-4
+    output = network(images)
+    expected = np.log(np.exp(output.class_logits.numpy().astype(float)).sum(1))
+    np.testing.assert_allclose(output.score, expected, rtol=1e-5)
+    assert output.class_logits.shape == (3, 10) and output.features.shape == (3, network.num_features)
+    assert abs(network(images, noise=noise()).score - output.score).numpy().max() > 1e-4
 
 
 def test_convolutions_are_those_of_their_code():
-    network = salimans.Salimans(32, width=96, seed=0)
+    network = improved_gan.ImprovedGANDiscriminator(32, width=96, seed=0)
     network(tf.zeros([1, 32, 32, 3]))
     shapes = [tuple(conv.direction.shape) for conv in network.convs]
     maps = [3, 96, 96, 96, 192, 192, 192, 192, 192, 192]
@@ -121,22 +125,25 @@ def test_convolutions_are_those_of_their_code():
 
 def test_the_scale_of_activations_is_kept_without_data():
     """He et al.'s argument: from layer to layer the mean square stays within a factor of a few."""
-    network, images = salimans.SalimansClassifier(32, 10, width=32, seed=0), np.tanh(numbers(8, 32, 32, 3))
+    network, images = (
+        improved_gan.ImprovedGANClassifierDiscriminator(32, 10, width=32, seed=0),
+        np.tanh(numbers(8, 32, 32, 3)),
+    )
     x, squares = tf.constant(images), []
     network(images)
     for conv in network.convs:
-        x = tf.nn.leaky_relu(conv(x), salimans.LEAK)
+        x = tf.nn.leaky_relu(conv(x), improved_gan.LEAK)
         squares.append(float(tf.reduce_mean(x**2)))
     assert max(squares) < 10 * min(squares)
     assert 0.01 < float(tf.math.reduce_std(network(images).class_logits)) < 1
 
 
 def test_the_generators_are_those_of_their_code():
-    convolutional = salimans_generators.Salimans(32, 3, width=128, seed=0)
+    convolutional = improved_gan.ImprovedGANGenerator(32, 3, width=128, seed=0)
     assert convolutional(numbers(2, 100)).shape == (2, 32, 32, 3)
     assert [layer.kernel.shape[2:] for layer in convolutional.convs] == [(256, 512), (128, 256)]
     assert convolutional.last.direction.shape == (5, 5, 128, 3)
-    flat = salimans_generators.SalimansFullyConnected(28, 1, seed=0)
+    flat = improved_gan.ImprovedGANFullyConnectedGenerator(28, 1, seed=0)
     images = flat(numbers(2, 100)).numpy()
     assert images.shape == (2, 28, 28, 1) and -1 <= images.min() < images.max() <= 1
     assert [layer.kernel.shape for layer in flat.hidden] == [(100, 500), (500, 500)]
@@ -146,11 +153,15 @@ def test_the_generators_are_those_of_their_code():
 
 def test_first_weights_and_epsilon_are_those_of_their_code():
     """Without them the unlabelled images of mnist_improved_ssl teach nothing for thousands of steps."""
-    network = salimans.SalimansFullyConnected(8, 10, width=400, seed=0)
+    network = improved_gan.ImprovedGANFullyConnectedDiscriminator(8, 10, width=400, seed=0)
     network(numbers(2, 8, 8, 1))
     for layer in (*network.hidden, network.head):
         assert np.std(layer.direction.numpy()) == pytest.approx(0.1, rel=0.05)
-    heads = network.head, salimans.SalimansClassifier(8, 10, seed=0).head, salimans.Salimans(8, seed=0).head
+    heads = (
+        network.head,
+        improved_gan.ImprovedGANClassifierDiscriminator(8, 10, seed=0).head,
+        improved_gan.ImprovedGANDiscriminator(8, seed=0).head,
+    )
     assert [head.gain for head in heads[1:]] == [0.5, 0.2] and np.unique(heads[0].gain) == pytest.approx(1.3)
     conv = WeightNorm(64, 3, gain=1.0, seed=0)
     conv(numbers(1, 4, 4, 16))

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.networks import decoders, encoders, separators, thesis
+from tfdfm.networks import iliescu
 from tfdfm.networks.layers import BatchStatistics
 
 
@@ -28,18 +28,18 @@ def count(network):
 
 
 def test_the_discriminator_is_the_theses():
-    network = thesis.Thesis(32, seed=0)
-    critique = network(images())
+    network = iliescu.IliescuDiscriminator(32, seed=0)
+    output = network(images())
     assert kernels(network) == [(4, 4, a, b) for a, b in ((3, 64), (64, 128), (128, 256), (256, 512))]
     assert [norm.gain.shape for norm in network.norms] == [(128,), (256,), (512,)]
-    assert network.feature_shape == (2, 2, 512) and critique.features.shape == (4, 2048)
-    assert critique.activations.shape == (4, 4, 4, 256) and critique.activations.dtype == tf.float32
+    assert network.feature_shape == (2, 2, 512) and output.features.shape == (4, 2048)
+    assert output.activations.shape == (4, 4, 4, 256) and output.activations.dtype == tf.float32
     weights = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 2 * (128 + 256 + 512) + 2048
     assert count(network) == weights
 
 
 def test_the_generator_is_its_inverse_and_conv2_is_as_large_as_ds_conv3():
-    network = decoders.Thesis(32, 3, seed=0)
+    network = iliescu.IliescuGenerator(32, 3, seed=0)
     pictures = network(latents())
     assert pictures.shape == (4, 32, 32, 3) and np.abs(pictures).max() <= 1
     assert network.project.kernel.shape == (100, 2 * 2 * 512)
@@ -50,7 +50,7 @@ def test_the_generator_is_its_inverse_and_conv2_is_as_large_as_ds_conv3():
 
 
 def test_activations_of_a_generator_end_in_its_image():
-    network = decoders.Thesis(32, 3, 10, width=4, seed=0)
+    network = iliescu.IliescuGenerator(32, 3, 10, width=4, seed=0)
     labels = tf.constant([1, 2, 3, 4])
     *_, last = network.activations(latents(), labels)
     np.testing.assert_array_equal(network.image(last, labels), network(latents(), labels=labels))
@@ -58,21 +58,21 @@ def test_activations_of_a_generator_end_in_its_image():
 
 
 def test_the_discriminators_layers_against_its_own_answer():
-    network = thesis.Thesis(32, width=4, seed=0)
-    critique = network(images())
+    network = iliescu.IliescuDiscriminator(32, width=4, seed=0)
+    output = network(images())
     maps, activations = network.normalised(images()), network.activations(images())
-    np.testing.assert_array_equal(critique.activations, maps[2])
-    np.testing.assert_array_equal(critique.features, tf.reshape(tf.nn.relu(maps[3]), [4, -1]))
+    np.testing.assert_array_equal(output.activations, maps[2])
+    np.testing.assert_array_equal(output.features, tf.reshape(tf.nn.relu(maps[3]), [4, -1]))
     for before, after in zip(maps[:3], activations[:3], strict=True):
         np.testing.assert_allclose(after, np.where(before > 0, before, 0.2 * before), rtol=1e-6)
-    np.testing.assert_allclose(critique.score, (critique.features @ network.head.kernel)[:, 0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(output.score, (output.features @ network.head.kernel)[:, 0], rtol=1e-4, atol=1e-6)
 
 
 def test_the_encoder_has_ds_convolutions_and_says_mean_and_log_sigma():
-    network = encoders.Thesis(32, 7, width=4, seed=0)
+    network = iliescu.IliescuEncoder(32, 7, width=4, seed=0)
     mean, log_sigma = network(images(), statistics=BatchStatistics())
     assert mean.shape == log_sigma.shape == (4, 7) and not np.allclose(mean, log_sigma)
-    discriminator = thesis.Thesis(32, width=4, seed=0)
+    discriminator = iliescu.IliescuDiscriminator(32, width=4, seed=0)
     discriminator(images())
     assert kernels(network) == kernels(discriminator) and network.head.use_bias
     network.head.bias.assign(np.arange(14.0))
@@ -82,7 +82,7 @@ def test_the_encoder_has_ds_convolutions_and_says_mean_and_log_sigma():
 
 
 def test_f_against_numpy():
-    network, x = separators.Thesis(width=3, seed=0), latents(2 * 2 * 5).reshape(4, 2, 2, 5)
+    network, x = iliescu.IliescuSeparator(width=3, seed=0), latents(2 * 2 * 5).reshape(4, 2, 2, 5)
     scores = network(x, statistics=BatchStatistics())
     kernel = network.conv_layer.kernel.numpy()[1:3, 1:3]  # what a 4x4 kernel of stride 2 sees of 2x2 with padding
     y = np.einsum("bhwi,hwio->bo", x, kernel)
@@ -93,19 +93,19 @@ def test_f_against_numpy():
 
 def test_other_sizes():
     for size in (16, 48, 64):
-        assert decoders.Thesis(size, 1, width=4, seed=0)(latents()).shape == (4, size, size, 1)
-        critique = thesis.Thesis(size, width=4, seed=0)(images(size))
-        assert critique.features.shape == (4, (size // 16) ** 2 * 32)
-    for kind in (thesis.Thesis, lambda size, **kwargs: decoders.Thesis(size, 3, **kwargs)):
+        assert iliescu.IliescuGenerator(size, 1, width=4, seed=0)(latents()).shape == (4, size, size, 1)
+        output = iliescu.IliescuDiscriminator(size, width=4, seed=0)(images(size))
+        assert output.features.shape == (4, (size // 16) ** 2 * 32)
+    for kind in (iliescu.IliescuDiscriminator, lambda size, **kwargs: iliescu.IliescuGenerator(size, 3, **kwargs)):
         with pytest.raises(UsageError, match="multiple of 16, given 40"):
             kind(40, seed=0)
 
 
 def test_mixed_bfloat16_keeps_what_is_said_float32():
     policy = dict(seed=0, width=4, dtype="mixed_bfloat16")
-    critique = thesis.Thesis(32, **policy)(images())
-    mean, log_sigma = encoders.Thesis(32, 7, **policy)(images())
-    score = separators.Thesis(**policy)(critique.activations)
-    pictures = decoders.Thesis(32, 3, **policy)(latents())
-    said = [critique.score, critique.features, critique.activations, mean, log_sigma, score, pictures]
+    output = iliescu.IliescuDiscriminator(32, **policy)(images())
+    mean, log_sigma = iliescu.IliescuEncoder(32, 7, **policy)(images())
+    score = iliescu.IliescuSeparator(**policy)(output.activations)
+    pictures = iliescu.IliescuGenerator(32, 3, **policy)(latents())
+    said = [output.score, output.features, output.activations, mean, log_sigma, score, pictures]
     assert {x.dtype for x in said} == {tf.float32}

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm import config, data
+from tfdfm import data, recipes
 from tfdfm.errors import UsageError
-from tfdfm.networks.critique import Critique
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.acgan import AuxiliaryClassifier, class_entropy
-from tfdfm.objectives.base import Play
+from tfdfm.objectives.forward import Forward
 from tfdfm.random import Random
+from tfdfm.runs import run
 from tfdfm.searching import grid
-from tfdfm.training import run
 
 SCORES = np.array([0.0, np.log(3), -1.0], np.float32)
 LOGITS = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
 LABELS, SAMPLED = np.array([3, -1, 0], np.int32), np.array([3, 1, 0], np.int32)
 PLAY = SimpleNamespace(
-    real=Critique(tf.constant(SCORES), class_logits=tf.constant(LOGITS[0])),
-    fake=Critique(tf.constant(-SCORES), class_logits=tf.constant(LOGITS[1])),
+    real=DiscriminatorOutput(tf.constant(SCORES), class_logits=tf.constant(LOGITS[0])),
+    fake=DiscriminatorOutput(tf.constant(-SCORES), class_logits=tf.constant(LOGITS[1])),
     labels=tf.constant(LABELS),
     sample_labels=tf.constant(SAMPLED),
 )
@@ -71,8 +71,10 @@ def test_samples_have_the_datas_labels_and_drawn_ones_where_these_are_not_known(
     labels = tf.constant(np.where(np.arange(4000) % 2, np.arange(4000) % 3, -1), tf.int32)
     zero = tf.constant(0, tf.int64)
     generator = SimpleNamespace(num_classes=3)
-    play = Play({"generator": generator}, None, labels, random=Random(0, zero, zero), latent=(8, "uniform"), step=zero)
-    found = play.sample_labels.numpy()
+    forward = Forward(
+        {"generator": generator}, None, labels, random=Random(0, zero, zero), latent=(8, "uniform"), step=zero
+    )
+    found = forward.sample_labels.numpy()
     np.testing.assert_array_equal(found[1::2], labels[1::2])
     assert np.bincount(found[::2], minlength=3) == pytest.approx([2000 / 3] * 3, rel=0.1)
 
@@ -84,8 +86,8 @@ def test_class_losses_of_equal_and_of_certain_logits():
 
 def test_the_samples_class_accuracy_is_told():
     labels = (LOGITS[1].argmax(1) + np.array([0, 1, 0])) % 4  # one of three is wrong
-    play = SimpleNamespace(**vars(PLAY) | {"sample_labels": tf.constant(labels, tf.int32)})
-    found = AuxiliaryClassifier().diagnostics(play, {})
+    forward = SimpleNamespace(**vars(PLAY) | {"sample_labels": tf.constant(labels, tf.int32)})
+    found = AuxiliaryClassifier().diagnostics(forward, {})
     assert float(found["discriminator/class_accuracy_samples"]) == pytest.approx(2 / 3)
     assert float(found["discriminator/accuracy_data"]) == pytest.approx(1 / 3)
 
@@ -100,27 +102,27 @@ def test_the_samples_class_accuracy_is_told():
 )
 def test_data_without_labels_is_an_error_before_training(monkeypatch, change, said):
     monkeypatch.setattr(data, "load", None)
-    recipe = config.recipe("cifar10_acgan")
+    recipe = recipes.recipe("cifar10_acgan")
     recipe.update(change)
     with pytest.raises(UsageError, match=said):
         run.resolve(recipe)
 
 
 def test_a_discriminator_without_classes_is_an_error_before_training():
-    recipe = config.override(config.recipe("cifar10_acgan"), {"discriminator.network": "Radford"})
+    recipe = recipes.override(recipes.recipe("cifar10_acgan"), {"discriminator.network": "DCGAN"})
     del recipe.discriminator.noise
     with pytest.raises(UsageError, match="'acgan' needs the discriminator's class_logits"):
         run.dry_run(recipe)
 
 
 def test_the_papers_27_settings_and_its_growing_splits():
-    recipe = config.recipe("cifar10_acgan_grid")
-    settings = grid.settings(grid.axes(recipe, config.grid("cifar10_acgan_grid")))
+    recipe = recipes.recipe("cifar10_acgan_grid")
+    settings = grid.settings(grid.axes(recipe, recipes.grid("cifar10_acgan_grid")))
     assert len({setting.name for setting in settings}) == 27
     for setting in settings:
         found = grid.configured(recipe, setting)
         assert found.optimizer.learning_rate in (1e-4, 2e-4, 3e-4) and found.discriminator.noise in (0, 0.1, 0.2)
     name = "imagenet64_acgan_classes_grid"
-    settings = grid.settings(grid.axes(config.recipe(name), config.grid(name)))
-    classes = [run.resolve(grid.configured(config.recipe(name), setting))[1].num_classes for setting in settings]
+    settings = grid.settings(grid.axes(recipes.recipe(name), recipes.grid(name)))
+    classes = [run.resolve(grid.configured(recipes.recipe(name), setting))[1].num_classes for setting in settings]
     assert sorted(classes) == [10, 25, 50, 100]

@@ -8,21 +8,21 @@ import tensorflow as tf
 import toys
 
 from tfdfm.errors import UsageError
-from tfdfm.networks.critique import Critique
 from tfdfm.networks.layers import BatchStatistics
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.activation_gan import ActivationGan
 from tfdfm.objectives.nonsaturating import NonSaturating
 
-NETWORK = dict(network="Thesis", width=4)
+NETWORK = dict(network="Iliescu", width=4)
 RECIPE = dict(
-    terms=("activation_gan",), generator=NETWORK, discriminator=NETWORK, separator=dict(network="Thesis", width=4)
+    terms=("activation_gan",), generator=NETWORK, discriminator=NETWORK, separator=dict(network="Iliescu", width=4)
 )
 PLAIN = {**RECIPE, "terms": ("nonsaturating",)}
 DATA, SAMPLES = np.array([0.0, np.log(3), -1.0]), np.array([0.0, -np.log(3), 2.0])
 
 
 def play(trainer):
-    return toys.play(trainer, kept=BatchStatistics(), dropped=BatchStatistics())
+    return toys.forward(trainer, tracked=BatchStatistics(), untracked=BatchStatistics())
 
 
 def values(network):
@@ -39,8 +39,8 @@ def test_losses_by_hand():
         return 1 / (1 + np.exp(-x))
 
     separated = tf.constant(DATA, tf.float32), tf.constant(SAMPLES, tf.float32)
-    critique = Critique(tf.constant([0.5, -0.5, 1.0]))
-    now, game = SimpleNamespace(real=critique, fake=critique, separated=separated), ActivationGan()
+    output = DiscriminatorOutput(tf.constant([0.5, -0.5, 1.0]))
+    now, game = SimpleNamespace(real=output, fake=output, separated=separated), ActivationGan()
     losses = game.separator_loss(now)
     np.testing.assert_allclose(losses["data"], -np.log(sigmoid(DATA)), rtol=1e-6)
     np.testing.assert_allclose(losses["samples"], -np.log(1 - sigmoid(SAMPLES)), rtol=1e-6)
@@ -81,12 +81,12 @@ def test_ds_update_is_that_of_the_game_without_f():
 
 def test_the_samples_are_gs_and_the_activations_are_of_the_same_pass(trainer):
     now = play(trainer)
-    recorded = len(now.kept.recorded)
+    recorded = len(now.tracked.recorded)
     expected = trainer.networks["generator"](now.latents, statistics=BatchStatistics())
     np.testing.assert_array_equal(now.generated, expected)
     now.real, now.shown, now.separated  # noqa: B018
     norms = [4, 3, 1]  # G's, D's, F's
-    assert len(now.kept.recorded) - recorded == 2 * sum(norms)
+    assert len(now.tracked.recorded) - recorded == 2 * sum(norms)
 
 
 def test_f_sees_the_normalised_conv3_of_d_and_conv2_of_g(trainer):
@@ -108,9 +108,9 @@ def test_f_sees_the_normalised_conv3_of_d_and_conv2_of_g(trainer):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"discriminator": dict(network="Radford", width=4)}, "needs the discriminator's activations"),
-        ({"generator": dict(network="Began", width=4)}, "Began shows no activations"),
-        ({"generator": dict(network="Thesis", width=8)}, r"\(2, 2, 16\) of the discriminator and \(2, 2, 32\) of the"),
+        ({"discriminator": dict(network="DCGAN", width=4)}, "needs the discriminator's activations"),
+        ({"generator": dict(network="BEGAN", width=4)}, "BEGAN shows no activations"),
+        ({"generator": dict(network="Iliescu", width=8)}, r"\(2, 2, 16\) of the discriminator and \(2, 2, 32\) of the"),
     ],
 )
 def test_networks_that_do_not_fit_end_before_training(changes, said):

@@ -8,15 +8,17 @@ import tensorflow as tf
 import toys
 
 from tfdfm.errors import UsageError
-from tfdfm.networks.critique import Critique
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.ali import AdversariallyLearnedInference, Joint
 from tfdfm.objectives.dfm import DenoisingFeatureMatching
 from tfdfm.objectives.minimax import Minimax
 from tfdfm.random import Random
 
 REAL, FAKE = np.array([0.0, np.log(3), -1.0]), np.array([0.0, -np.log(3), 2.0])
-PLAY = SimpleNamespace(real=Critique(tf.constant(REAL, tf.float32)), fake=Critique(tf.constant(FAKE, tf.float32)))
-ALI = dict(network="Ali", width=4)
+PLAY = SimpleNamespace(
+    real=DiscriminatorOutput(tf.constant(REAL, tf.float32)), fake=DiscriminatorOutput(tf.constant(FAKE, tf.float32))
+)
+ALI = dict(network="ALI", width=4)
 RECIPE = dict(terms=("ali",), prior="normal", image_size=32, generator=ALI, encoder=ALI, discriminator=ALI)
 NOW = tf.constant(0, tf.int64)
 
@@ -93,10 +95,10 @@ def test_dfm_draws_the_joint_features_of_samples_and_tells_the_encoder_nothing(t
     ("changes", "said"),
     [
         (
-            {"discriminator": dict(network="Radford", width=4)},
-            "images with their codes, and Radford takes them without",
+            {"discriminator": dict(network="DCGAN", width=4)},
+            "images with their codes, and DCGAN takes them without",
         ),
-        ({"terms": ("nonsaturating",), "generator": dict(network="Radford", width=4)}, "and Ali takes them with"),
+        ({"terms": ("nonsaturating",), "generator": dict(network="DCGAN", width=4)}, "and ALI takes them with"),
         ({"terms": ("ali", "gradient_penalty")}, "'gradient_penalty' shows the discriminator images without codes"),
         ({"image_size": 16}, "ALI are for 32 pixels.* Given 16"),
         ({"prior": "uniform"}, "--config.prior=normal"),

@@ -7,20 +7,21 @@ import pytest
 import tensorflow as tf
 import toys
 
-from tfdfm.networks.critique import Critique
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.began import BoundaryEquilibrium
 
 REAL, FAKE = np.array([0.4, 0.2], np.float32), np.array([0.1, 0.3], np.float32)
-PLAY = SimpleNamespace(real=Critique(tf.constant(REAL)), fake=Critique(tf.constant(FAKE)))
+PLAY = SimpleNamespace(real=DiscriminatorOutput(tf.constant(REAL)), fake=DiscriminatorOutput(tf.constant(FAKE)))
 RECIPE = dict(
     terms=("began",),
-    generator=dict(network="Began", width=4),
-    discriminator=dict(network="BeganAutoencoder", width=4),
+    generator=dict(network="BEGAN", width=4),
+    discriminator=dict(network="BEGAN", width=4),
 )
 
 
 def after(game, data, samples):
-    game.after_step({}, {"discriminator/data": tf.constant(data), "generator/began": tf.constant(samples)})
+    logs = {"discriminator/data": tf.constant(data), "generator/began": tf.constant(samples)}
+    game.after_step({}, logs, critic_only=False)
     return float(game.k.numpy())
 
 
@@ -36,8 +37,8 @@ def test_losses_by_hand():
 def test_the_convergence_measure_by_hand():
     for data, samples, expected in ((0.3, 0.2, 0.3 + abs(0.5 * 0.3 - 0.2)), (0.0, 0.0, 0.0)):
         logs = {"discriminator/data": tf.constant(data), "generator/began": tf.constant(samples)}
-        BoundaryEquilibrium(gamma=0.5).after_step({}, logs)
-        assert float(logs["discriminator/convergence"]) == pytest.approx(expected)
+        found = BoundaryEquilibrium(gamma=0.5).after_step({}, logs, critic_only=False)
+        assert float(found["discriminator/convergence"]) == pytest.approx(expected)
 
 
 def test_k_moves_towards_the_balance():
@@ -55,7 +56,7 @@ def test_k_stays_between_0_and_1():
 
 def test_k_waits_for_g():
     game = BoundaryEquilibrium()
-    game.after_step({}, {"discriminator/data": tf.constant(1.0)})
+    game.after_step({}, {"discriminator/data": tf.constant(1.0)}, critic_only=True)
     assert game.k.numpy() == 0
 
 

@@ -19,7 +19,7 @@ def halves(**recipe):
     trainer, size = toys.trainer(batch_size=toys.BATCH // 2, **recipe), toys.BATCH // 2
     batches = [{"images": tf.constant(part)} for part in np.split(toys.batch()["images"], 2)]
     step, places = tf.constant(0, tf.int64), [tf.constant(place, tf.int64) for place in (0, size)]
-    return [trainer.game.move(batch, step, place) for batch, place in zip(batches, places, strict=True)]
+    return [trainer.joint_update.gradients(batch, step, place) for batch, place in zip(batches, places, strict=True)]
 
 
 @pytest.mark.parametrize("term", RECIPES)
@@ -29,9 +29,9 @@ def test_two_replicas_are_the_mean_over_their_halves(term):
     logs = toys.replicated(trainer, strategy)(toys.batch())
     a, b = halves(**RECIPES[term])
     for loss in trainer.loss_names:
-        assert logs[loss] == pytest.approx(float(a.scalars[loss] + b.scalars[loss]) / 2, rel=1e-4), loss
-    for player in trainer.game.players:
-        gradients = zip(a.gradients[player.name], b.gradients[player.name], strict=True)
+        assert logs[loss] == pytest.approx(float(a.logs[loss] + b.logs[loss]) / 2, rel=1e-4), loss
+    for player in trainer.joint_update.players:
+        gradients = zip(a.of_players[player.name], b.of_players[player.name], strict=True)
         for m, (of_a, of_b) in zip(player.optimizer._momentums, gradients, strict=True):
             expected = (of_a + of_b).numpy() / 4  # (1 - beta_1) times the mean
             np.testing.assert_allclose(m.numpy(), expected, rtol=0, atol=1e-5 * np.abs(expected).max() + 1e-9)
@@ -42,4 +42,4 @@ def test_the_whole_batch_on_one_replica_says_something_else():
     for term, recipe in RECIPES.items():
         whole = toys.stepper(toys.trainer(**recipe), graph=False)(toys.batch())
         loss = f"generator/{term.removesuffix('_game')}"
-        assert whole[loss] != pytest.approx(sum(float(half.scalars[loss]) for half in halves(**recipe)) / 2, rel=1e-3)
+        assert whole[loss] != pytest.approx(sum(float(half.logs[loss]) for half in halves(**recipe)) / 2, rel=1e-3)

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 import toys
 
-from tfdfm.networks.critique import Critique
 from tfdfm.networks.layers import BatchStatistics
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.dfm import DenoisingFeatureMatching
 from tfdfm.random import Random
 
@@ -22,7 +22,7 @@ def trainer():
 
 
 def play(trainer, **kwargs):
-    return toys.play(trainer, kept=BatchStatistics(), dropped=BatchStatistics(), **kwargs)
+    return toys.forward(trainer, tracked=BatchStatistics(), untracked=BatchStatistics(), **kwargs)
 
 
 def values(network):
@@ -31,12 +31,12 @@ def values(network):
 
 def made_up(features, denoiser, step=0, **kwargs):
     """A play whose features are given."""
-    critique = Critique(None, tf.constant(features, tf.float32))
+    output = DiscriminatorOutput(None, tf.constant(features, tf.float32))
     random = Random(0, tf.constant(step, tf.int64), tf.constant(0, tf.int64))
     networks = {"denoiser": lambda phi, statistics: denoiser(phi)}
     step = tf.constant(step, tf.int64)
     return SimpleNamespace(
-        real=critique, fake=critique, networks=networks, random=random, step=step, kept=None, dropped=None, **kwargs
+        real=output, fake=output, networks=networks, random=random, step=step, tracked=None, untracked=None, **kwargs
     )
 
 
@@ -101,7 +101,7 @@ def test_noise_is_added_to_features_of_data_only(trainer):
     noise = now.random.normal("corruption", now.real.features.shape)
     np.testing.assert_array_equal(data, now.real.features + sigma * noise)
     np.testing.assert_array_equal(samples, now.fake.features)
-    assert kept is now.kept and dropped is now.dropped
+    assert kept is now.tracked and dropped is now.untracked
 
 
 @pytest.mark.parametrize("features", [1, 7, 2048])

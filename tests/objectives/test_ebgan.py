@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm.networks.critique import Critique
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.ebgan import EnergyBased
 from tfdfm.objectives.pull_away import PullAway, mean_squared_cosine
 
 REAL, FAKE = tf.constant([1.0, 2.0, 30.0]), tf.constant([4.0, 10.0, 25.0])
-PLAY = SimpleNamespace(real=Critique(REAL), fake=Critique(FAKE), step=tf.constant(0))
+PLAY = SimpleNamespace(real=DiscriminatorOutput(REAL), fake=DiscriminatorOutput(FAKE), step=tf.constant(0))
 
 
 def test_losses_by_hand_and_no_hinge_above_the_margin():
@@ -55,8 +55,8 @@ def test_pull_away_against_numpy_whatever_the_scale():
 
 def test_pull_away_is_gs_alone_a_scalar_and_weighted():
     codes = tf.ones([3, 4])
-    play = SimpleNamespace(fake=Critique(None, codes))
-    loss = PullAway(weight=0.25).generator_loss(play)["pull_away"]
+    forward = SimpleNamespace(fake=DiscriminatorOutput(None, codes))
+    loss = PullAway(weight=0.25).generator_loss(forward)["pull_away"]
     assert loss.shape == () and float(loss) == pytest.approx(0.25)
     assert not hasattr(PullAway, "discriminator_loss") and PullAway().weight == 0.1
 

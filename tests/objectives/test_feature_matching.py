@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm import config as recipes
+from tfdfm import recipes
 from tfdfm.errors import UsageError
-from tfdfm.networks.critique import Critique
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.feature_matching import FeatureMatching
 from tfdfm.objectives.feature_matching_game import FeatureMatchingGame
 from tfdfm.objectives.minimax import Minimax
@@ -20,7 +20,9 @@ BY_HAND = {"norm": 5.0, "squared": 25 / 3, "absolute": 7 / 3}  # the means are (
 
 def play(real, fake):
     real, fake = (tf.constant(features, tf.float32) for features in (real, fake))
-    return SimpleNamespace(real=Critique(SCORES, real), fake=Critique(-SCORES, fake), step=tf.constant(0))
+    return SimpleNamespace(
+        real=DiscriminatorOutput(SCORES, real), fake=DiscriminatorOutput(-SCORES, fake), step=tf.constant(0)
+    )
 
 
 def term(now, **kwargs):
@@ -45,7 +47,9 @@ def test_the_gradient_at_equal_means_is_finite():
     features = tf.constant(REAL)
     with tf.GradientTape() as tape:
         tape.watch(features)
-        now = SimpleNamespace(real=Critique(SCORES, features), fake=Critique(SCORES, features[::-1]))
+        now = SimpleNamespace(
+            real=DiscriminatorOutput(SCORES, features), fake=DiscriminatorOutput(SCORES, features[::-1])
+        )
         loss = FeatureMatching().generator_loss(now)["feature_matching"]
     assert np.isfinite(tape.gradient(loss, features)).all()
 
@@ -66,7 +70,7 @@ def test_in_place_of_the_adversarial_loss_d_plays_on():
 )
 def test_a_recipe_has_one_game(terms):
     config = recipes.override(recipes.defaults(), {"terms": terms})
-    with pytest.raises(UsageError, match="Expected one term that plays the game of G against D"):
+    with pytest.raises(UsageError, match="Expected one term that trains G by itself"):
         recipes.check(config)
 
 

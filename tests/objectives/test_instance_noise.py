@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 import toys
 
-from tfdfm.networks.critique import Critique
-from tfdfm.objectives.base import Play
+from tfdfm.networks.outputs import DiscriminatorOutput
+from tfdfm.objectives.forward import Forward
 from tfdfm.objectives.instance_noise import InstanceNoise
 from tfdfm.random import Random
 
@@ -16,10 +16,10 @@ def play(step=0, batch=toys.BATCH, **kwargs):
     seen, step = [], tf.constant(step, tf.int64)
     networks = {
         "generator": lambda latents, **_: tf.zeros([batch, 16, 16, 1]),
-        "discriminator": lambda images, **_: seen.append(images) or Critique(images[:, 0, 0, 0]),
+        "discriminator": lambda images, **_: seen.append(images) or DiscriminatorOutput(images[:, 0, 0, 0]),
     }
     images, random = tf.fill([batch, 16, 16, 1], tf.constant(255, tf.uint8)), Random(0, step, tf.constant(0, tf.int64))
-    return Play(networks, images, None, random=random, latent=(8, "uniform"), step=step, **kwargs), seen
+    return Forward(networks, images, None, random=random, latent=(8, "uniform"), step=step, **kwargs), seen
 
 
 def test_d_sees_data_and_samples_with_noise_of_their_own():

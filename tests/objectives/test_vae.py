@@ -10,13 +10,13 @@ import toys
 from tfdfm.errors import UsageError
 from tfdfm.objectives.vae import Inference, Variational, kl_to_prior
 from tfdfm.random import Random
-from tfdfm.training import run
+from tfdfm.runs import run
 
 RECIPE = dict(
     terms=("vae",),
     prior="normal",
-    generator=dict(network="Thesis", width=4),
-    encoder=dict(network="Thesis", width=4),
+    generator=dict(network="Iliescu", width=4),
+    encoder=dict(network="Iliescu", width=4),
 )
 
 
@@ -66,15 +66,15 @@ def test_codes_are_drawn_from_the_posterior_of_each_image():
         "generator": lambda codes, labels, statistics: codes * 2,
     }
     images = tf.zeros([4, 2, 2, 1], tf.uint8)
-    play = Inference(networks, images, None, random=random, latent=(6, "normal"), step=tf.constant(3))
-    np.testing.assert_allclose(play.codes, mean + sigma * random.normal("codes", [4, 6]), rtol=1e-5)
-    np.testing.assert_array_equal(play.reconstructed, play.codes * 2)
-    assert not np.allclose(random.normal("codes", [4, 6]), play.latents)
+    forward = Inference(networks, images, None, random=random, latent=(6, "normal"), step=tf.constant(3))
+    np.testing.assert_allclose(forward.codes, mean + sigma * random.normal("codes", [4, 6]), rtol=1e-5)
+    np.testing.assert_array_equal(forward.reconstructed, forward.codes * 2)
+    assert not np.allclose(random.normal("codes", [4, 6]), forward.latents)
 
 
 def test_one_player_owns_encoder_and_generator_and_all_their_weights_move():
     trainer = toys.trainer(**RECIPE)
-    assert [player.name for player in trainer.game.players] == ["generator"]
+    assert [player.name for player in trainer.joint_update.players] == ["generator"]
     assert trainer.networks.keys() == {"generator", "encoder"}
     before = toys.state(trainer)
     logs = toys.stepper(trainer)(toys.batch())
@@ -105,7 +105,7 @@ def test_what_needs_a_discriminator_ends_before_training(term, said):
 
 
 def test_keys_that_make_no_sense_end_before_training():
-    with pytest.raises(UsageError, match="no discriminator to move n_critic=5 times"):
+    with pytest.raises(UsageError, match="no discriminator to take n_critic=5 steps"):
         toys.recipe(**RECIPE, n_critic=5)
     with pytest.raises(UsageError, match="--config.prior=normal"):
         toys.trainer(**{**RECIPE, "prior": "uniform"})
@@ -116,4 +116,4 @@ def test_keys_that_make_no_sense_end_before_training():
 def test_a_resolved_recipe_has_the_networks_that_are_played():
     config, _ = run.resolve(toys.recipe(dataset="digits", **RECIPE))
     assert "discriminator" not in config and "denoiser" not in config and "separator" not in config
-    assert config.encoder.to_dict() == {"network": "Thesis", "width": 4}
+    assert config.encoder.to_dict() == {"network": "Iliescu", "width": 4}

@@ -6,7 +6,7 @@ import tensorflow as tf
 import toys
 
 from tfdfm.errors import UsageError
-from tfdfm.networks.critique import Critique
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.gradient_penalty import GradientPenalty, gradient_norm
 from tfdfm.objectives.wasserstein import Wasserstein
 from tfdfm.random import Random
@@ -17,7 +17,7 @@ GP = {"terms": ("wasserstein", "gradient_penalty"), "wasserstein": {"clip": 0.0}
 class Scored:
     """A play in which the critic has spoken."""
 
-    real, fake = Critique(tf.constant([1.0, 3.0])), Critique(tf.constant([0.5, -0.5]))
+    real, fake = DiscriminatorOutput(tf.constant([1.0, 3.0])), DiscriminatorOutput(tf.constant([0.5, -0.5]))
 
 
 class Linear:
@@ -26,7 +26,7 @@ class Linear:
     def __init__(self, norm: float, batch: int = 3):
         direction = np.random.default_rng(0).normal(size=[4, 4, 1]).astype(np.float32)
         weights = tf.constant(norm * direction / np.linalg.norm(direction))
-        self.networks = {"discriminator": lambda x, labels: Critique(tf.reduce_sum(weights * x, [1, 2, 3]))}
+        self.networks = {"discriminator": lambda x, labels: DiscriminatorOutput(tf.reduce_sum(weights * x, [1, 2, 3]))}
         self.images, self.generated, self.labels = tf.zeros([batch, 4, 4, 1]), tf.ones([batch, 4, 4, 1]), None
         self.random = Random(0, tf.constant(0, tf.int64), tf.constant(0, tf.int64))
 
@@ -47,13 +47,13 @@ def test_the_penalty_of_a_linear_critic(norm, penalty):
 
 
 def test_the_penalty_is_taken_between_data_and_samples_and_not_felt_by_g():
-    play, seen = Linear(1.0, batch=100), []
-    critic = play.networks["discriminator"]
-    play.networks["discriminator"] = lambda x, labels: seen.append(x.numpy()) or critic(x, labels)
+    forward, seen = Linear(1.0, batch=100), []
+    critic = forward.networks["discriminator"]
+    forward.networks["discriminator"] = lambda x, labels: seen.append(x.numpy()) or critic(x, labels)
     with tf.GradientTape() as tape:
-        tape.watch(play.generated)
-        loss = GradientPenalty().discriminator_loss(play)["gradient_penalty"]
-    assert tape.gradient(loss, play.generated) is None
+        tape.watch(forward.generated)
+        loss = GradientPenalty().discriminator_loss(forward)["gradient_penalty"]
+    assert tape.gradient(loss, forward.generated) is None
     (between,) = seen
     assert (between == between[:, :1, :1]).all()  # one place on the line for an image
     places = between[:, 0, 0, 0]
@@ -71,9 +71,10 @@ def test_weights_are_clipped_after_each_move_of_the_critic(monkeypatch):
     def of(name):
         return max(float(tf.reduce_max(tf.abs(w.value))) for w in trainer.networks[name].trainable_variables)
 
-    def after_step(objective, networks, logs):
-        clip(objective, networks, logs)
+    def after_step(objective, networks, logs, **how):
+        added = clip(objective, networks, logs, **how)
         largest.append(of("discriminator"))
+        return added
 
     monkeypatch.setattr(Wasserstein, "after_step", after_step)
     toys.stepper(trainer, graph=False)(toys.batch(size=2 * toys.BATCH))
@@ -90,7 +91,7 @@ def test_a_penalty_with_batch_norm_in_the_critic_is_an_error():
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_a_step_with_the_penalty_is_finite(jit):
-    trainer = toys.trainer(**GP, jit=jit, discriminator={"network": "Radford", "width": 4, "batch_norm": False})
+    trainer = toys.trainer(**GP, jit=jit, discriminator={"network": "DCGAN", "width": 4, "batch_norm": False})
     logs = toys.stepper(trainer)(toys.batch(size=2 * toys.BATCH))
     assert logs["first_bad_step"] == -1 and logs["discriminator/gradient_penalty"] > 0
 
@@ -99,6 +100,6 @@ def test_the_critic_computes_in_float32_whatever_the_precision(monkeypatch):
     from tfdfm.training import distribution
 
     monkeypatch.setattr(distribution, "_has_amx", lambda: True)
-    config = {**GP, "discriminator": {"network": "Radford", "width": 4, "batch_norm": False}}
+    config = {**GP, "discriminator": {"network": "DCGAN", "width": 4, "batch_norm": False}}
     networks = toys.trainer(**config, precision="mixed_bfloat16").networks
     assert networks["discriminator"].dtype_policy.name == "float32"

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tfdfm import config as recipes
-from tfdfm import objectives
+from tfdfm import objectives, recipes
 from tfdfm.errors import UsageError
 from tfdfm.searching import grid
 

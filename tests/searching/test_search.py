@@ -12,12 +12,12 @@ import commands
 import pytest
 import tensorflow as tf
 
-from tfdfm import command, search
+from tfdfm import cli, search
 from tfdfm.errors import Failure, UsageError
 from tfdfm.searching import claims, loop
 
 RECIPE = """
-from tfdfm.config import recipe
+from tfdfm.recipes import recipe
 
 def get_config():
     config = recipe("mnist_ebgan")
@@ -49,7 +49,7 @@ def find(arguments):
     """The command, in this process."""
 
     def run(*more):
-        search.main(command.parse(["search", *arguments(*more)], search.define, ""))
+        search.main(cli.parse(["search", *arguments(*more)], search.define, ""))
 
     return run
 
@@ -232,8 +232,8 @@ def test_histograms_of_what_was_found(find, tmp_path, capsys):
     find("--num=2")
     out = tmp_path / "histogram.png"
     flags = [f"--histogram={tmp_path / 'here'}", "--by=seed", f"--out={out}"]
-    search.main(command.parse(["search", *flags], search.define, ""))
+    search.main(cli.parse(["search", *flags], search.define, ""))
     assert "100.0 %" in capsys.readouterr().out
     assert tf.io.decode_png(out.read_bytes()).shape == (300, 2 * 440, 3)
     with pytest.raises(UsageError, match="results of tfdfm.search in nowhere, found none"):
-        search.main(command.parse(["search", "--histogram=nowhere"], search.define, ""))
+        search.main(cli.parse(["search", "--histogram=nowhere"], search.define, ""))

@@ -8,7 +8,7 @@ import grpc
 import numpy as np
 import pytest
 
-from tfdfm.serving.batching import Queue, Settings
+from tfdfm.serving.models.batching import Queue, Settings
 from tfdfm.serving.status import Refused, invalid
 
 

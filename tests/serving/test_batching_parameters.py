@@ -3,8 +3,9 @@
 import pytest
 
 from tfdfm.errors import UsageError
-from tfdfm.serving import batching, protos
-from tfdfm.serving.batching import Settings
+from tfdfm.serving import protos
+from tfdfm.serving.models import batching
+from tfdfm.serving.models.batching import Settings
 
 
 def parameters(**fields):

@@ -7,7 +7,7 @@ import exports
 import pytest
 from running import ANY, config, serving
 
-from tfdfm.serving import exporting
+from tfdfm.sampling import saved_model
 
 TOOL = Path(__file__).parents[2] / "tools" / "benchmark_serving.py"
 CLASSES = 3
@@ -23,7 +23,7 @@ def benchmark():
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
-    return exporting.write(exports.trained(classes=CLASSES), tmp_path_factory.mktemp("export"))
+    return saved_model.write(exports.trained(classes=CLASSES), tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture(scope="module")

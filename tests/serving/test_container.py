@@ -17,7 +17,8 @@ import yaml
 from absl import flags
 
 from tfdfm import serve
-from tfdfm.serving import exporting, protos
+from tfdfm.sampling import saved_model
+from tfdfm.serving import protos
 
 ROOT = Path(__file__).parents[2]
 SERVING = ROOT / "serving"
@@ -105,7 +106,7 @@ def served(tmp_path_factory):
     """The folder in which the README's lines have run so far, and addresses for its ports."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(SERVING, folder / "serving", ignore=shutil.ignore_patterns("models"))
-    exporting.write(exports.trained(), folder / "serving" / "models" / "default")
+    saved_model.write(exports.trained(), folder / "serving" / "models" / "default")
     line = block("tfdfm.serve").strip().replace("python", f"exec {sys.executable}", 1)
     server = subprocess.Popen(
         ["bash", "-c", f"{line} --port=-1 --rest_api_port=-1"],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfdfm.serving import disk
+from tfdfm.serving.models import storage
 from tfdfm.serving.status import Refused
 
 
@@ -13,14 +13,14 @@ def wanted(base, policy="", **more):
 
     config = protos.ModelServerConfig()
     text = f'model_config_list {{ config {{ name: "m" base_path: "{base}" {policy} }} }}'
-    return disk.wanted(text_format.Parse(text, config))[0]
+    return storage.wanted(text_format.Parse(text, config))[0]
 
 
 def test_versions_are_directories_whose_names_are_numbers(tmp_path):
     for name in ("00000123", "7", "v8", "9.5", "-3", "1e3", "²", ".10", str(2**63), str(2**63 - 1)):
         (tmp_path / name).mkdir()
     (tmp_path / "99").write_text("no directory")
-    every = disk.versions(wanted(tmp_path, "model_version_policy { all {} }"))
+    every = storage.versions(wanted(tmp_path, "model_version_policy { all {} }"))
     assert list(every) == [7, 123, 2**63 - 1]
     assert every[123][0] == tmp_path / "00000123"
 
@@ -38,7 +38,7 @@ def test_versions_are_directories_whose_names_are_numbers(tmp_path):
 def test_policies_choose_versions(tmp_path, policy, numbers):
     for number in (1, 3, 5):
         (tmp_path / str(number)).mkdir()
-    assert list(disk.versions(wanted(tmp_path, policy))) == numbers
+    assert list(storage.versions(wanted(tmp_path, policy))) == numbers
 
 
 @pytest.mark.parametrize("policy", ['model_platform: "caffe"', "model_version_policy { specific {} }"])
@@ -55,6 +55,8 @@ def test_a_client_stays_below_what_the_operator_gave(tmp_path):
     (base / "inner" / "2").symlink_to(outside / "1")
     for path in (outside, base / ".." / "models_elsewhere", base / "way_out", "/", tmp_path):
         with pytest.raises(Refused, match="base_path below"):
-            disk.confined(wanted(path), [base])
-    assert list(disk.versions(disk.confined(wanted(base / "inner"), [base]))) == [1]
-    assert list(disk.versions(disk.confined(wanted(base / "inner"), [base / "inner"]))) == [2]  # the operator's own
+            storage.confined(wanted(path), [base])
+    assert list(storage.versions(storage.confined(wanted(base / "inner"), [base]))) == [1]
+    assert list(storage.versions(storage.confined(wanted(base / "inner"), [base / "inner"]))) == [
+        2
+    ]  # the operator's own

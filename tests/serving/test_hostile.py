@@ -17,7 +17,7 @@ from running import WAIT, arrays, config, request, serving
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from tfdfm.serving import exporting
+from tfdfm.sampling import saved_model
 from tfdfm.serving.server import ANY
 
 CLASSES, WIDTH = 3, 8
@@ -35,7 +35,7 @@ searching = settings(
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
-    exporting.write(exports.trained(classes=CLASSES), folder)
+    saved_model.write(exports.trained(classes=CLASSES), folder)
     with serving(config(m=folder), rest_port=ANY) as running:
         running.ask = Asking(running.server.ports["REST"])
         yield running

@@ -12,7 +12,7 @@ from servables import floats, publish
 from tensorflow_serving.apis import get_model_status_pb2
 from versions import ended, publish_slow, refresh, reload, states, version
 
-from tfdfm.serving import warmup
+from tfdfm.serving.models import warmup
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_the_disk_is_followed(numbered, tmp_path):
 def test_closing_a_version_frees_its_memory(tmp_path):
     import weakref
 
-    from tfdfm.serving.models import Model
+    from tfdfm.serving.models.saved_model import Model
 
     model = Model(servables.line(tmp_path / "1"))
     graph = weakref.ref(model._session.graph)

@@ -21,7 +21,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tfdfm.serving import exporting
+from tfdfm.sampling import saved_model
 
 CLIENTS, SEEDS, CLASSES = 32, 192, 3
 SECONDS = 60 if os.environ.get("TFDFM_TEST_ALL") else 20
@@ -34,7 +34,7 @@ def versions(tmp_path_factory):
     """Folders of exports to be published, and the images [version, seed, H, W, C] that each has to give."""
     folder = tmp_path_factory.mktemp("exports")
     first, second = (
-        exporting.write(exports.trained(classes=CLASSES, prior=prior), folder) for prior in ("uniform", "normal")
+        saved_model.write(exports.trained(classes=CLASSES, prior=prior), folder) for prior in ("uniform", "normal")
     )
     again = shutil.copytree(first, folder / "again")
     images = np.stack([_images(path) for path in (first, second)])

@@ -89,7 +89,7 @@ def test_what_breaks_in_the_server_is_said_without_its_inside(server, monkeypatc
 
 
 def test_a_full_queue(server, tmp_path, monkeypatch):
-    from tfdfm.serving.batching import Settings
+    from tfdfm.serving.models.batching import Settings
 
     monkeypatch.setattr(server.server.core, "_limits", Settings(max_waiting=2))
     server.server.lifecycle.models["gated"].versions[1]._queues.clear()

@@ -9,7 +9,7 @@ import servables
 from servables import floats
 
 from tfdfm.errors import Failure
-from tfdfm.serving.models import Model
+from tfdfm.serving.models.saved_model import Model
 from tfdfm.serving.status import Refused
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

@@ -18,7 +18,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from tfdfm.serving import page, server
+from tfdfm.serving import server
+from tfdfm.serving.http import page
 
 ODD = "<b>odd</b>/ü:1"  # a model's name
 CLASSES = ["<img src=x onerror=document.title=1>", "cat & dog", "é"]

@@ -16,8 +16,9 @@ from running import config, serving
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfdfm.errors import UsageError
-from tfdfm.serving import rest, rest_json, rest_text, server
+from tfdfm.serving import server
 from tfdfm.serving.core import Answer
+from tfdfm.serving.http import request_json, response_json, router
 from tfdfm.serving.status import Refused
 
 LIMIT = 1 << 20  # bytes of a body
@@ -115,7 +116,7 @@ def faked():
     async def start(**options) -> Asking:
         options = {"timeout_ms": 60_000, "max_body": LIMIT, "metrics_path": "/metrics"} | options
         metrics = Metrics()
-        runner = web.AppRunner(rest.application(Core(), metrics, **options))
+        runner = web.AppRunner(router.application(Core(), metrics, **options))
         runners.append(runner)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -178,7 +179,7 @@ def test_much_json_is_read_and_written_apart_from_the_event_loop(faked, monkeypa
     def noted(function):
         return lambda *args: (threads.append(threading.current_thread() is ask.thread), function(*args))[1]
 
-    for module, name in ((rest_json, "parse"), (rest_json, "tensors"), (rest_text, "predictions")):
+    for module, name in ((request_json, "parse"), (request_json, "tensors"), (response_json, "predictions")):
         monkeypatch.setattr(module, name, noted(getattr(module, name)))
     ask("POST", "/v1/models/small:predict", BODY)
     ask("POST", "/v1/models/small:predict", BODY.ljust(100_000))

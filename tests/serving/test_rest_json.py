@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 
-from tfdfm.serving import rest_json
+from tfdfm.serving.http import request_json
 from tfdfm.serving.status import Refused
 
 FLOAT, DOUBLE, INT32, INT64, UINT8 = (
@@ -20,8 +20,8 @@ CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(body: str | bytes, **dtypes: int) -> dict[str, np.ndarray]:
-    request = rest_json.parse(body if isinstance(body, bytes) else body.encode())
-    return rest_json.tensors(request, dtypes or {"x": FLOAT})[0]
+    request = request_json.parse(body if isinstance(body, bytes) else body.encode())
+    return request_json.tensors(request, dtypes or {"x": FLOAT})[0]
 
 
 def refused(body: str | bytes, **dtypes: int) -> str:
@@ -155,7 +155,7 @@ def test_what_a_dtype_refuses(value, dtype, said):
 
 
 def test_values_have_a_limit():
-    assert "at most 4194304 values" in refused(b'{"inputs": [' + b"[]," * (rest_json.MOST + 1) + b"[]]}")
+    assert "at most 4194304 values" in refused(b'{"inputs": [' + b"[]," * (request_json.MOST + 1) + b"[]]}")
 
 
 def test_a_plain_list_is_for_one_input():
@@ -164,11 +164,11 @@ def test_a_plain_list_is_for_one_input():
 
 
 def test_examples():
-    request = rest_json.parse(
+    request = request_json.parse(
         b'{"context": {"c": 1, "f": [9]}, "examples": [{"f": [0.5, NaN], "s": ["a", {"b64": "/w=="}]},'
         b' {"i": [true, -3], "none": []}]}'
     )
-    first, second = (example.features.feature for example in rest_json.examples(request))
+    first, second = (example.features.feature for example in request_json.examples(request))
     assert first["c"].int64_list.value == second["c"].int64_list.value == [1]
     assert first["f"].float_list.value[0] == 0.5 and second["f"].int64_list.value == [9]
     assert first["s"].bytes_list.value == [b"a", b"\xff"]
@@ -193,7 +193,7 @@ def test_examples():
 )
 def test_examples_refused(body, said):
     with pytest.raises(Refused) as caught:
-        rest_json.examples(rest_json.parse(body.encode()))
+        request_json.examples(request_json.parse(body.encode()))
     assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT and said in caught.value.message
 
 
@@ -207,26 +207,26 @@ JSON = st.recursive(
 )
 REQUESTS = st.dictionaries(st.sampled_from(["inputs", "instances", "examples", "context", "signature_name"]), JSON)
 BODIES = REQUESTS.map(json.dumps).map(str.encode) | JSON.map(json.dumps).map(str.encode) | st.binary(max_size=40)
-SIGNATURES = st.dictionaries(st.sampled_from("xyz"), st.sampled_from([*rest_json.DTYPES, HALF]), min_size=1)
+SIGNATURES = st.dictionaries(st.sampled_from("xyz"), st.sampled_from([*request_json.DTYPES, HALF]), min_size=1)
 
 
 @CALM
 @given(BODIES, SIGNATURES)
 def test_any_body_is_a_value_or_refused(body, dtypes):
-    for use in (lambda request: rest_json.tensors(request, dtypes), rest_json.examples):
+    for use in (lambda request: request_json.tensors(request, dtypes), request_json.examples):
         try:
-            use(rest_json.parse(body))
+            use(request_json.parse(body))
         except Refused as refused:
             assert refused.code == grpc.StatusCode.INVALID_ARGUMENT and refused.message
 
 
 @CALM
-@given(JSON, st.sampled_from([*rest_json.DTYPES]))
+@given(JSON, st.sampled_from([*request_json.DTYPES]))
 def test_any_value_of_an_input_is_a_tensor_or_refused(value, dtype):
     for request in ({"inputs": {"x": value}}, {"instances": [{"x": value}, {"x": value}]}, {"inputs": value}):
         try:
-            found = rest_json.tensors(rest_json.parse(json.dumps(request).encode()), {"x": dtype})[0]["x"]
+            found = request_json.tensors(request_json.parse(json.dumps(request).encode()), {"x": dtype})[0]["x"]
         except Refused as refused:
             assert refused.code == grpc.StatusCode.INVALID_ARGUMENT and refused.message
         else:
-            assert found.dtype == rest_json.DTYPES[dtype]
+            assert found.dtype == request_json.DTYPES[dtype]

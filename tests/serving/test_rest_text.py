@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
-from tfdfm.serving import rest_json, rest_text
+from tfdfm.serving.http import request_json, response_json
 from tfdfm.serving.status import Refused
 
 STRING = types_pb2.DT_STRING
-NUMBERS = {dtype: kind for dtype, kind in rest_json.DTYPES.items() if dtype != STRING}
+NUMBERS = {dtype: kind for dtype, kind in request_json.DTYPES.items() if dtype != STRING}
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def written(value, rows: bool = False, name: str = "y") -> str:
-    return rest_text.predictions({name: np.asarray(value)}, rows)
+    return response_json.predictions({name: np.asarray(value)}, rows)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_how_others_are_written():
 
 def test_several_outputs():
     outputs = {"b": np.int32([[1, 2], [3, 4]]), "a": np.float32([1, 0.5])}
-    assert json.loads(rest_text.predictions(outputs, rows=True)) == {
+    assert json.loads(response_json.predictions(outputs, rows=True)) == {
         "predictions": [{"a": 1.0, "b": [1, 2]}, {"a": 0.5, "b": [3, 4]}]
     }
-    assert json.loads(rest_text.predictions(outputs, rows=False)) == {
+    assert json.loads(response_json.predictions(outputs, rows=False)) == {
         "outputs": {"a": [1.0, 0.5], "b": [[1, 2], [3, 4]]}
     }
 
@@ -91,7 +91,7 @@ def test_several_outputs():
 )
 def test_what_cannot_be_written(outputs, rows, said):
     with pytest.raises(Refused, match=r".") as caught:
-        rest_text.predictions(outputs, rows)
+        response_json.predictions(outputs, rows)
     assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT and said in caught.value.message
 
 
@@ -101,11 +101,11 @@ def test_results():
         row = result.classifications.add()
         for label, score in classes:
             row.classes.add(label=label, score=score)
-    assert rest_text.classifications(result) == '{"results":[[["\\u00e9",0.2],["b",1.0]],[]]}'
+    assert response_json.classifications(result) == '{"results":[[["\\u00e9",0.2],["b",1.0]],[]]}'
     result = regression_pb2.RegressionResult(regressions=[{"value": 0.2}, {"value": np.nan}])
-    assert rest_text.regressions(result) == '{"results":[0.2,NaN]}'
-    for write, empty in ((rest_text.classifications, classification_pb2.ClassificationResult()),
-                         (rest_text.regressions, regression_pb2.RegressionResult())):  # fmt: skip
+    assert response_json.regressions(result) == '{"results":[0.2,NaN]}'
+    for write, empty in ((response_json.classifications, classification_pb2.ClassificationResult()),
+                         (response_json.regressions, regression_pb2.RegressionResult())):  # fmt: skip
         with pytest.raises(Refused, match="empty"):
             write(empty)
 
@@ -114,7 +114,7 @@ SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, max_side=4)
 
 
 def _read(text: str, dtypes: dict[str, int]) -> dict[str, np.ndarray]:
-    return rest_json.tensors(rest_json.parse(text.encode()), dtypes)[0]
+    return request_json.tensors(request_json.parse(text.encode()), dtypes)[0]
 
 
 @st.composite
@@ -131,7 +131,7 @@ def tensors(draw, shape=SHAPES):
 @example((1, np.array(np.finfo(np.float32).max)))  # its nine digits are more than it
 def test_what_is_written_is_read_back(made):
     dtype, array = made
-    text = rest_text.predictions({"x_bytes": array}, rows=False)
+    text = response_json.predictions({"x_bytes": array}, rows=False)
     found = _read(text.replace("outputs", "inputs", 1), {"x_bytes": dtype})["x_bytes"]
     np.testing.assert_array_equal(found, array, strict=True)
     if array.dtype.kind == "f":
@@ -142,7 +142,7 @@ def test_what_is_written_is_read_back(made):
 @given(st.integers(1, 3).flatmap(lambda n: st.lists(tensors(st.just((n, 2))), min_size=1, max_size=3)))
 def test_rows_that_are_written_are_read_back(made):
     outputs = {f"{index}_bytes": array for index, (_, array) in enumerate(made)}
-    text = rest_text.predictions(outputs, rows=True).replace("predictions", "instances", 1)
+    text = response_json.predictions(outputs, rows=True).replace("predictions", "instances", 1)
     found = _read(text, {f"{index}_bytes": dtype for index, (dtype, _) in enumerate(made)})
     for name, array in outputs.items():
         np.testing.assert_array_equal(found[name], array, strict=True)

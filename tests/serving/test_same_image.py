@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from running import ANY, arrays, config, request, serving
 
-from tfdfm import command, export, sample, train
-from tfdfm.serving import exporting
-from tfdfm.serving.client import connect
-from tfdfm.serving.sampler import Local
+from tfdfm import cli, export, sample, train
+from tfdfm.client.client import connect
+from tfdfm.sampling import saved_model
+from tfdfm.sampling.sampler import Local
 
 SEEDS = np.concatenate([[-(2**63), 2**63 - 1, 2**53 + 1, -1], np.arange(60)])
 LABELS = np.arange(64) % 3
@@ -22,7 +22,7 @@ LABELS = np.arange(64) % 3
 def model(tmp_path_factory):
     """(the trained generator as the run would sample it, the folder of its export)"""
     trained, out = exports.trained(classes=3, prior="normal"), tmp_path_factory.mktemp("model")
-    exporting.write(trained, out)
+    saved_model.write(trained, out)
     return Local(trained), out
 
 
@@ -102,8 +102,8 @@ def test_after_a_restart(model, truth):
 def test_the_command_draws_the_same_from_a_run_and_from_its_endpoint(tmp_path):
     run_dir = tmp_path / "run"
     flags = commands.flags(steps=2, jit="off", conditional=True)
-    train.main(command.parse(["", *flags, f"--run_dir={run_dir}"], train.define, ""))
-    export.main(command.parse(["", f"--run_dir={run_dir}", f"--out={tmp_path / 'out'}"], export.define, ""))
+    train.main(cli.parse(["", *flags, f"--run_dir={run_dir}"], train.define, ""))
+    export.main(cli.parse(["", f"--run_dir={run_dir}", f"--out={tmp_path / 'out'}"], export.define, ""))
     with serving(config(default=tmp_path / "out"), rest_port=ANY) as running:
         ports = running.server.ports
         sources = [f"--run_dir={run_dir}", *(f"--endpoint=127.0.0.1:{ports[kind]}" for kind in ("gRPC", "REST"))]
@@ -115,5 +115,5 @@ def test_the_command_draws_the_same_from_a_run_and_from_its_endpoint(tmp_path):
 
 
 def _draw(source, path, more) -> np.ndarray:
-    sample.main(command.parse(["", source, f"--out={path}", *more], sample.define, ""))
+    sample.main(cli.parse(["", source, f"--out={path}", *more], sample.define, ""))
     return tf.io.decode_png(path.read_bytes()).numpy().astype(int)

@@ -4,9 +4,10 @@ import pytest
 import servables
 from running import config
 
-from tfdfm import command, serve
+from tfdfm import cli, serve
 from tfdfm.errors import UsageError
-from tfdfm.serving import batching, protos, server
+from tfdfm.serving import protos, server
+from tfdfm.serving.models import batching
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def options(monkeypatch, tmp_path):
 
     def make(*flags):
         base = () if any("model_" in flag for flag in flags) else ("--model_base_path=base",)
-        serve.main(command.parse(["serve", *base, *flags], serve.define, serve.__doc__))
+        serve.main(cli.parse(["serve", *base, *flags], serve.define, serve.__doc__))
         return got.pop()
 
     return make

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from tfdfm.serving import tensors
+from tfdfm.serving.models import tensors
 from tfdfm.serving.status import Refused
 
 TYPES = ["float16", "bfloat16", "float32", "float64", "complex64", "complex128", "bool"]

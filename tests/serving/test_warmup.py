@@ -7,8 +7,8 @@ import tensorflow as tf
 from servables import floats
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tfdfm.serving import tensors, warmup
-from tfdfm.serving.models import Model
+from tfdfm.serving.models import tensors, warmup
+from tfdfm.serving.models.saved_model import Model
 from tfdfm.serving.status import Refused
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm.config.keys import OPTIMIZER
+from tfdfm.recipes.keys import OPTIMIZER
 from tfdfm.training.optimizers import FusedAdam, make
 
 

@@ -91,7 +91,9 @@ class Half:
         self.trainer = toys.trainer()
         size = toys.BATCH // 2
         batch = {name: tf.constant(np.split(v, 2)[place]) for name, v in toys.batch().items()}
-        self.move = self.trainer.game.move(batch, tf.constant(0, tf.int64), tf.constant(place * size, tf.int64))
+        self.gradients = self.trainer.joint_update.gradients(
+            batch, tf.constant(0, tf.int64), tf.constant(place * size, tf.int64), logged=True
+        )
 
 
 @pytest.mark.parametrize("mode", ["graph", pytest.param("xla", marks=pytest.mark.slow)])
@@ -99,27 +101,24 @@ def test_with_local_batch_norm_two_replicas_are_the_mean_over_their_halves(mirro
     halves = [Half(place) for place in range(2)]
     trainer = toys.trainer(mirrored, jit=mode == "xla")
     logs = toys.replicated(trainer, mirrored)(toys.batch())
-    for player in trainer.game.players:
+    for player in trainer.joint_update.players:
         gradients = [
-            half.move.gradients[player.name] for half in halves
+            half.gradients.of_players[player.name] for half in halves
         ]  # of shares: their sum is the mean over halves
         for m, a, b in zip(player.optimizer._momentums, *gradients, strict=True):
             expected = (a + b).numpy() / 2  # (1 - beta_1) g
             np.testing.assert_allclose(m.numpy(), expected, rtol=0, atol=1e-5 * np.abs(expected).max() + 1e-9)
-    for name in halves[0].move.scalars:
+    for name in halves[0].gradients.logs:
         share = (
             1.0 if name in trainer.loss_names or "gradient_norm" in name else 0.5
         )  # diagnostics are of a replica's batch
-        expected = sum(share * float(half.move.scalars[name]) for half in halves)
+        expected = sum(share * float(half.gradients.logs[name]) for half in halves)
         assert logs[name] == pytest.approx(expected, rel=1e-4), name
-    statistics = zip(
-        halves[0].trainer.game.populations[True],
-        trainer.game.populations[True],
-        *(half.move.statistics for half in halves),
-        strict=True,
-    )
-    for initial, variable, a, b in statistics:
-        expected = 0.99 * initial.numpy() + 0.01 * (a + b).numpy() / 2
+    own, both = halves[0].trainer.joint_update.populations, trainer.joint_update.populations
+    a, b = (list(half.gradients.statistics.values()) for half in halves)
+    for (mine, initial), (ours, variable), of_a, of_b in zip(own.items(), both.items(), a, b, strict=True):
+        assert mine.split("/")[0] == ours.split("/")[0]
+        expected = 0.99 * initial.numpy() + 0.01 * (of_a + of_b).numpy() / 2
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
 
 

@@ -23,7 +23,7 @@ def statistic(name: str) -> bool:
 def test_the_critic_moves_n_times_a_step_and_the_others_once(n_critic):
     trainer = toys.trainer(n_critic=n_critic, terms=("nonsaturating", "dfm"))
     toys.stepper(trainer)(batch(n_critic))
-    moves = {player.name: int(player.optimizer.iterations) for player in trainer.game.players}
+    moves = {player.name: int(player.optimizer.iterations) for player in trainer.joint_update.players}
     assert moves == {"generator": 1, "discriminator": n_critic, "denoiser": 1}
     assert int(trainer.step) == 1
 
@@ -59,15 +59,15 @@ def test_each_move_has_images_and_latents_of_its_own():
     np.testing.assert_array_equal(singles, triples)
     trainer = toys.trainer(n_critic=3)
     plays = [
-        trainer.game._play(
+        trainer.joint_update.forward(
             {"images": tf.constant(toys.batch()["images"])}, tf.constant(2, tf.int64), tf.constant(0, tf.int64), t
         )
         for t in range(3)
     ]
-    following = toys.trainer(n_critic=3).game._play(
+    following = toys.trainer(n_critic=3).joint_update.forward(
         {"images": tf.constant(toys.batch()["images"])}, tf.constant(3, tf.int64), tf.constant(0, tf.int64), 0
     )
-    drawn = [play.latents.numpy().tobytes() for play in (*plays, following)]
+    drawn = [forward.latents.numpy().tobytes() for forward in (*plays, following)]
     assert len(set(drawn)) == 4
 
 

@@ -18,8 +18,8 @@ def labelled(images: Images, count: int, seed: int) -> np.ndarray:
     few = min(np.bincount(images.labels, minlength=classes)) if classes else 0
     if rest or each > few:
         raise UsageError(
-            f"Expected labelled to be a multiple of the {classes} classes, at most {few} images of each, given"
-            f" {count}. Set --config.labelled."
+            f"Expected num_labelled to be a multiple of the {classes} classes, at most {few} images of each, given"
+            f" {count}. Set --config.num_labelled."
         )
     order = np.random.default_rng(key(seed, "labelled")).permutation(len(images.labels))
     places = [order[images.labels[order] == label][:each] for label in range(classes)]

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from absl import logging
 
+from tfdfm.classifiers.features import Features, cached, features
+from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import scores
-from tfdfm.evaluation.progress import progress
 from tfdfm.evaluation.subjects import Subject
-from tfdfm.metrics.classifiers import Classifier
-from tfdfm.metrics.features import Features, cached, features
+from tfdfm.progress import progress
 
 
 class Evaluation(NamedTuple):

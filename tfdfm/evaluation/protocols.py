@@ -5,11 +5,11 @@ from pathlib import Path
 
 from absl import logging
 
+from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import Failure
 from tfdfm.evaluation import pipeline, subjects
 from tfdfm.evaluation.requests import Request
 from tfdfm.evaluation.scores import Task
-from tfdfm.metrics.classifiers import Classifier
 
 CLASSIFIER = "inception2015"  # unless another is asked for
 GROUP = 5000  # samples
@@ -20,7 +20,7 @@ REAL_IMAGES, REAL, TOLERANCE = "cifar10", 11.24, 0.05  # their Inception score (
 def dfm(request: Request) -> dict[str, dict]:
     """Warde-Farley & Bengio, section 2.2: the Inception score of ten groups of 5,000 samples, mean and deviation."""
     subject = request._replace(num=CHOSEN * GROUP).subject()
-    return _scored(subject, request.judge(CLASSIFIER), CHOSEN, "dfm")
+    return _scored(subject, request.classifier_found(CLASSIFIER), CHOSEN, "dfm")
 
 
 def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> tuple[Path, dict[str, dict]]:
@@ -32,7 +32,7 @@ def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> tuple[Pat
     Returns:
         The chosen run and its score; the record lists what all candidates scored.
     """
-    classifier = request.judge(CLASSIFIER)
+    classifier = request.classifier_found(CLASSIFIER)
     chosen = {}
     for run_dir, checkpoint in candidates:
         subject = subjects.of_run(run_dir, checkpoint, CHOSEN * GROUP, seed=0)

@@ -14,7 +14,7 @@ import numpy as np
 from tfdfm import files, images
 from tfdfm.errors import Failure, UsageError
 
-RESULTS = ("value", "spread", "classes", "resolutions", "levels", "rows", "candidates", "of")
+RESULTS = ("value", "spread", "per_class", "resolutions", "levels", "rows", "candidates", "of")
 
 
 class Scored(NamedTuple):

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfdfm import data
+from tfdfm.arrays import LabelledImages
+from tfdfm.classifiers import lookup, of_data
+from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import subjects
 from tfdfm.evaluation.scores import Task
-from tfdfm.metrics import classifiers
-from tfdfm.metrics.checks import Labelled
-from tfdfm.metrics.classifiers import Classifier
-from tfdfm.training import build, ensembles, judges, sampling, testing
+from tfdfm.runs import ensembles, test_error
+from tfdfm.sampling import restore
+from tfdfm.training import build
 
 SVM = 10_000  # labelled images at most, for the separability of features
 NUM = 50_000  # samples of a run
@@ -34,7 +36,7 @@ class Request(NamedTuple):
         reference = self.real()
         fake = self.subject()
         of_run = {"discriminator": self._discriminator(reference), "test": self._test()}
-        return Task(fake, reference, self.judge(), splits=self.splits, **of_run)
+        return Task(fake, reference, self.classifier_found(), splits=self.splits, **of_run)
 
     def subject(self) -> subjects.Subject:
         if self.run_dir:
@@ -45,7 +47,7 @@ class Request(NamedTuple):
         name, size = self._reference
         return subjects.reference(name, size, self.data_dir, self._classes()) if name else None
 
-    def judge(self, default: str | None = None) -> Classifier:
+    def classifier_found(self, default: str | None = None) -> Classifier:
         """The classifier asked for; by default the one of the reference's own labels, EfficientNet if it has none."""
         name, size = self._reference
         known = bool(name) and subjects.labelled(name, self.data_dir)
@@ -53,22 +55,22 @@ class Request(NamedTuple):
         if asked == "dataset" and not name:
             raise UsageError("The classifier 'dataset' learns from the labels of real images: set --reference.")
         if not name:
-            return classifiers.find(asked)
-        return judges.judge(asked, subjects.training_set(name), size, self.data_dir)
+            return lookup.find(asked)
+        return of_data.find(asked, subjects.training_set(name), size, self.data_dir)
 
     @property
     def _reference(self) -> tuple[str | None, int | None]:
         """Name and image size of the real images; a run's own by default."""
         if not self.run_dir:
             return self.reference, None
-        config, *_ = sampling.described(self.run_dir)
+        config, *_ = restore.described(self.run_dir)
         return self.reference or config.dataset, config.image_size
 
     def _classes(self) -> range | None:
         """The classes of its data that the run learns from; None: all, or scored against other data."""
         if self.reference or not self.run_dir:
             return None
-        return self._own(sampling.described(self.run_dir)[0])
+        return self._own(restore.described(self.run_dir)[0])
 
     def _own(self, config) -> range | None:
         """The classes of its data that a recipe learns from; None: all."""
@@ -80,7 +82,7 @@ class Request(NamedTuple):
         """What the test error needs, made when asked for; None of a run that tells no classes."""
         if not self.run_dir:
             return None
-        config, *_ = sampling.described(self.run_dir)
+        config, *_ = restore.described(self.run_dir)
         if ensembles.is_ensemble(config) or not build.classifies(config):
             return None
 
@@ -88,7 +90,9 @@ class Request(NamedTuple):
             found = subjects.reference(f"{config.dataset}:test", config.image_size, self.data_dir, self._own(config))
             images = data.Images(found.name, "", found.images, found.labels, found.class_names)
             images = ensembles.own(config, images)
-            return testing.Test(sampling.discriminator(self.run_dir, self.checkpoint), images).error(), found.record
+            return test_error.HeldOut(
+                restore.discriminator(self.run_dir, self.checkpoint), images
+            ).error(), found.record
 
         return made
 
@@ -98,9 +102,9 @@ class Request(NamedTuple):
             return None
 
         def made():
-            layers = sampling.activations(self.run_dir, self.checkpoint)
+            layers = restore.activations(self.run_dir, self.checkpoint)
             name, size = self._reference
-            sets = judges.sets(subjects.training_set(name), size, self.data_dir)
-            return layers, *(Labelled(*(part[:: -(-len(part) // SVM)] for part in each)) for each in sets)
+            sets = of_data.sets(subjects.training_set(name), size, self.data_dir)
+            return layers, *(LabelledImages(*(part[:: -(-len(part) // SVM)] for part in each)) for each in sets)
 
         return made

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfdfm import arrays
 from tfdfm import images as pictures
+from tfdfm.arrays import blocks, digests
+from tfdfm.classifiers.features import Features
+from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import UsageError, nearest
 from tfdfm.evaluation.subjects import Reference, Subject, asked_labels
-from tfdfm.metrics import frechet, inception, kernel, manifold, neighbours, order, similarity, wasserstein
+from tfdfm.metrics import fid, inception_score, kid, ms_ssim, nearest_neighbours, precision_recall, sliced_wasserstein
 from tfdfm.metrics.accuracy import accuracy, accuracy_by_resolution, joint
-from tfdfm.metrics.checks import blocks
-from tfdfm.metrics.classifiers import Classifier
-from tfdfm.metrics.features import Features, digests
 from tfdfm.metrics.separability import separability
 
 SUBSETS, SUBSET = 100, 1000  # of the kernel distance
@@ -51,7 +52,7 @@ class Task:
 
     def chosen(self, count: int) -> np.ndarray:
         """Rows of at most `count` images, whatever the order in which they came."""
-        return order.shuffled(self.keys, 0)[:count]
+        return arrays.shuffled(self.keys, 0)[:count]
 
 
 class Metric(NamedTuple):
@@ -85,7 +86,7 @@ def missing(metric: Metric, task: Task) -> str | None:
         "labels": task.labels is not None,
         "own classes": task.classifier
         and task.reference
-        and task.classifier.classes == len(task.reference.class_names),
+        and task.classifier.num_classes == len(task.reference.class_names),
         "discriminator": task.discriminator,
         "classes": task.test,
     }
@@ -121,12 +122,14 @@ def score(task: Task, name: str) -> dict[str, dict]:
 
 
 def _inception(task: Task) -> dict:
-    found = inception.inception_score(task.fake.logits, task.splits, keys=task.fake.keys)
+    found = inception_score.inception_score(task.fake.logits, task.splits, keys=task.fake.keys)
     return {_named("inception_score", task): {"value": found.value, "spread": found.spread, "splits": task.splits}}
 
 
 def _modified(task: Task) -> dict:
-    return {_named("modified_inception_score", task): {"value": inception.modified_inception_score(task.fake.logits)}}
+    return {
+        _named("modified_inception_score", task): {"value": inception_score.modified_inception_score(task.fake.logits)}
+    }
 
 
 def _named(name: str, task: Task) -> str:
@@ -135,63 +138,60 @@ def _named(name: str, task: Task) -> str:
 
 
 def _frechet(task: Task) -> dict:
-    real, fake = (frechet.statistics(which.features) for which in (task.real, task.fake))
-    return {"frechet_distance": {"value": frechet.frechet_distance(real, fake)}}
+    real, fake = (fid.statistics(which.features) for which in (task.real, task.fake))
+    return {"frechet_distance": {"value": fid.frechet_distance(real, fake)}}
 
 
 def _kernel(task: Task) -> dict:
     size = min(SUBSET, len(task.real.features), len(task.fake.features))
     keys = (task.real.keys, task.fake.keys)
-    found = kernel.kernel_distance(task.real.features, task.fake.features, SUBSETS, size, keys=keys)
+    found = kid.kernel_distance(task.real.features, task.fake.features, SUBSETS, size, keys=keys)
     return {"kernel_distance": {"value": found.value, "spread": found.spread, "subsets": SUBSETS, "subset": size}}
 
 
 def _manifold(task: Task) -> dict:
-    real, fake = (which.features[order.shuffled(which.keys, 0)[:MANIFOLD]] for which in (task.real, task.fake))
-    found = manifold.precision_and_recall(real, fake)
+    real, fake = (which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in (task.real, task.fake))
+    found = precision_recall.precision_and_recall(real, fake)
     about = {"samples": len(fake), "real_samples": len(real), "neighbours": 3}
     return {"precision": {"value": found.precision} | about, "recall": {"value": found.recall} | about}
 
 
-def _similar(task: Task) -> similarity.Similarity:
+def _similar(task: Task) -> ms_ssim.Similarity:
     labels = task.subject.labels
     labels = np.zeros(len(task.subject.images), np.int64) if labels is None else labels
-    return similarity.class_similarity(task.subject.images, labels, PAIRS, keys=task.keys)
+    return ms_ssim.class_similarity(task.subject.images, labels, PAIRS, keys=task.keys)
 
 
 def _similarity(task: Task) -> dict:
     found, names = _similar(task), task.subject.class_names
-    per_class = _by_class(names, found.classes, found.values) if names else {}
-    about = {"spread": float(found.values.std()), "classes": per_class} if names else {}
+    per_class = _by_class(names, found.labels, found.values) if names else {}
+    about = {"spread": float(found.values.std()), "per_class": per_class} if names else {}
     return {
-        "ms_ssim": {"value": float(found.values.mean())}
-        | about
-        | {"pairs": PAIRS, "classes_scored": len(found.classes)}
+        "ms_ssim": {"value": float(found.values.mean())} | about | {"pairs": PAIRS, "classes_scored": len(found.labels)}
     }
 
 
 def _accuracy(task: Task) -> dict:
     found = accuracy(task.fake.logits, task.labels)
-    classes = _by_class(task.reference.class_names, found.classes, found.values)
-    return {"accuracy": {"value": found.value, "classes": classes}}
+    classes = _by_class(task.reference.class_names, found.labels, found.values)
+    return {"accuracy": {"value": found.value, "per_class": classes}}
 
 
 def _resolutions(task: Task) -> dict:
     side = task.subject.images[:1].shape[1]
     sizes = [side >> halved for halved in range(side.bit_length()) if side >> halved >= min(SMALLEST, side)]
-    found = accuracy_by_resolution(
-        task.subject.images, task.labels, sizes, lambda images: task.classifier.run(images)[1]
-    )
-    resolutions = {str(size): found[size].value for size in sizes}
-    return {"accuracy_by_resolution": {"value": found[side].value, "resolutions": resolutions}}
+    images, labels = task.subject.images, task.labels
+    found = accuracy_by_resolution(images, labels, sizes, lambda batch: task.classifier.run(batch)[1])
+    about = {str(size): found[size].value for size in sizes}
+    return {"accuracy_by_resolution": {"value": found[side].value, "resolutions": about}}
 
 
 def _joint(task: Task) -> dict:
-    similar = similarity.class_similarity(task.subject.images, task.labels, PAIRS, keys=task.keys)
+    similar = ms_ssim.class_similarity(task.subject.images, task.labels, PAIRS, keys=task.keys)
     found = joint(accuracy(task.fake.logits, task.labels), similar)
     pairs = np.stack([found.accuracy, found.similarity], 1)
-    classes = _by_class(task.reference.class_names, found.classes, pairs)
-    return {"accuracy_and_ms_ssim": {"value": found.correlation, "classes": classes, "pairs": PAIRS}}
+    classes = _by_class(task.reference.class_names, found.labels, pairs)
+    return {"accuracy_and_ms_ssim": {"value": found.correlation, "per_class": classes, "pairs": PAIRS}}
 
 
 def _by_class(names: tuple[str, ...], classes: np.ndarray, values: np.ndarray) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def _by_class(names: tuple[str, ...], classes: np.ndarray, values: np.ndarray) -
 
 def _neighbours(task: Task) -> dict:
     samples = task.subject.images[np.sort(task.chosen(SHOWN))]
-    found = neighbours.nearest(samples, task.reference.images)
+    found = nearest_neighbours.nearest(samples, task.reference.images)
     near = task.reference.images[found.rows]
     columns = np.stack([samples, near], 1).reshape(-1, *samples.shape[1:])
     task.pictures["nearest_neighbours"] = pictures.grid(columns, 20)
@@ -213,7 +213,7 @@ def _wasserstein(task: Task) -> dict:
     count = min(PATCHED, len(task.subject.images), len(task.reference.images))
     every = len(task.reference.images) // count
     real = task.reference.images[::every][:count]
-    levels = wasserstein.sliced_wasserstein(real, task.subject.images[np.sort(task.chosen(count))])
+    levels = sliced_wasserstein.sliced_wasserstein(real, task.subject.images[np.sort(task.chosen(count))])
     about = {str(level.side): {"distance": level.distance, "floor": level.floor} for level in levels}
     mean = float(np.mean([level.distance for level in levels]))
     return {"sliced_wasserstein_distance": {"value": mean, "samples": count, "levels": about}}

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from tfdfm import data
+from tfdfm import data, latents
 from tfdfm import images as pictures
+from tfdfm.arrays import content
 from tfdfm.errors import UsageError
-from tfdfm.metrics.features import content
-from tfdfm.serving.sampler import SEEDS, Local
-from tfdfm.training import sampling
+from tfdfm.sampling import restore
+from tfdfm.sampling.sampler import Local
 
 REFERENCES = 100_000  # images of a reference set at most: every k-th one of larger sets
 
@@ -56,9 +56,9 @@ def of_run(run_dir: Path, checkpoint: str, count: int, seed: int, first: int = 0
 
     A conditional model is asked for its classes in turn.
     """
-    trained = sampling.load(run_dir, checkpoint)
-    start = SEEDS * seed + first
-    labels = sampling.labels(None, first + count, len(trained.class_names))
+    trained = restore.load(run_dir, checkpoint)
+    start = latents.PER_SEED * seed + first
+    labels = latents.labels_in_turn(None, first + count, len(trained.class_names))
     labels = None if labels is None else labels[first:]
     of = {
         "run": run_dir.resolve().name,

@@ -6,22 +6,22 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfdfm.metrics import checks
-from tfdfm.metrics.similarity import Similarity
+from tfdfm import arrays
+from tfdfm.metrics.ms_ssim import Similarity
 
 BATCH = 256
 
 
 class Accuracy(NamedTuple):
     value: float  # share of samples that the classifier puts in their class
-    classes: np.ndarray  # int64 [C], those there are, ascending
+    labels: np.ndarray  # int64 [C], those there are, ascending
     values: np.ndarray  # float64 [C], the share in each class
 
 
 class Joint(NamedTuple):
     """How discriminable and how diverse each class is (figure 6)."""
 
-    classes: np.ndarray  # int64 [C]
+    labels: np.ndarray  # int64 [C]
     accuracy: np.ndarray  # float64 [C]
     similarity: np.ndarray  # float64 [C]
     correlation: float | None  # Pearson's, None where one of the two does not vary
@@ -33,8 +33,8 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> Accuracy:
     Raises:
         ValueError: logits that are not finite, a label that the classifier does not know.
     """
-    logits = checks.features(logits, "logits", 1)
-    labels = checks.labels(labels, len(logits))
+    logits = arrays.check_features(logits, "logits", 1)
+    labels = arrays.check_labels(labels, len(logits))
     right, classes = logits.argmax(axis=1) == labels, np.unique(labels)
     if classes[-1] >= logits.shape[1]:
         given = f"label {classes[-1]} and {logits.shape[1]:,} classes"
@@ -56,9 +56,9 @@ def accuracy_by_resolution(
     Raises:
         ValueError: other shapes or types, a size out of range, logits that are not finite.
     """
-    labels = checks.labels(labels, len(images))
+    labels = arrays.check_labels(labels, len(images))
     logits = {size: [] for size in sizes}
-    for block in checks.blocks(len(images), BATCH):
+    for block in arrays.blocks(len(images), BATCH):
         drawn = images[block]
         for size in sizes:
             logits[size].append(classify(resized(drawn, size)))
@@ -67,7 +67,7 @@ def accuracy_by_resolution(
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:
     """uint8 [N, H, W, C] -> float32 in [0, 255]: shrunk to size x size and grown back, bilinear, not antialiased."""
-    images = checks.images(images)
+    images = arrays.check_images(images)
     shape = images.shape[1:3]
     if not 1 <= size <= min(shape):
         raise ValueError(
@@ -84,9 +84,9 @@ def joint(accurate: Accuracy, similar: Similarity) -> Joint:
     Raises:
         ValueError: the two are of different classes.
     """
-    if not np.array_equal(accurate.classes, similar.classes):
-        given = f"{accurate.classes.tolist()} and {similar.classes.tolist()}"
+    if not np.array_equal(accurate.labels, similar.labels):
+        given = f"{accurate.labels.tolist()} and {similar.labels.tolist()}"
         raise ValueError(f"Expected both of the same classes. Received {given}. Score the same samples.")
     varies = np.ptp(accurate.values) and np.ptp(similar.values)
     correlation = float(np.corrcoef(accurate.values, similar.values)[0, 1]) if varies else None
-    return Joint(accurate.classes, accurate.values, similar.values, correlation)
+    return Joint(accurate.labels, accurate.values, similar.values, correlation)

@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from sklearn.svm import LinearSVC
 
-from tfdfm.metrics import checks, order
-from tfdfm.metrics.checks import Labelled
+from tfdfm import arrays
+from tfdfm.arrays import LabelledImages
 
 CELLS, BATCH = 4, 256
 
 
 def separability(
     layers: Callable[[np.ndarray], Sequence[np.ndarray]],
-    training: Labelled,
-    held_out: Labelled,
+    training: LabelledImages,
+    held_out: LabelledImages,
     cost: float = 1.0,
     seed: int = 0,
 ) -> float:
@@ -29,13 +29,13 @@ def separability(
     Raises:
         ValueError: one class only, activations that are not finite, other shapes or types.
     """
-    labels = checks.labels(training.labels, len(training.images))
-    expected = checks.labels(held_out.labels, len(held_out.images))
+    labels = arrays.check_labels(training.labels, len(training.images))
+    expected = arrays.check_labels(held_out.labels, len(held_out.images))
     if len(np.unique(labels)) < 2:
         raise ValueError(
             f"Expected training labels of two classes or more. Received {np.unique(labels).tolist()} only."
         )
-    rows = order.shuffled(checks.images(training.images), seed)
+    rows = arrays.shuffled(arrays.check_images(training.images), seed)
     features, held_out_features = _features(layers, training.images[rows]), _features(layers, held_out.images)
     scale = np.abs(features).max() or 1.0
     features /= scale
@@ -56,7 +56,7 @@ def _pooled(layer: np.ndarray) -> np.ndarray:
 
 
 def _features(layers: Callable, images: np.ndarray) -> np.ndarray:
-    images = checks.images(images)
-    return checks.features(
-        np.concatenate([pooled(layers(images[b])) for b in checks.blocks(len(images), BATCH)]), least=1
+    images = arrays.check_images(images)
+    return arrays.check_features(
+        np.concatenate([pooled(layers(images[b])) for b in arrays.blocks(len(images), BATCH)]), least=1
     )

@@ -1,40 +1,23 @@
-"""Networks, found by class name in the modules of their kind."""
+"""Networks, a paper a file. A recipe names one by its system: `generator.network=DCGAN` is the class DCGANGenerator."""
 
+import importlib
 import inspect
+import pkgutil
 
 from tfdfm.errors import UsageError, nearest
-from tfdfm.networks import (
-    autoencoders,
-    decoders,
-    denoisers,
-    discriminators,
-    encoders,
-    generators,
-    joint,
-    ladder,
-    salimans,
-    salimans_generators,
-    separators,
-    thesis,
-)
 from tfdfm.networks.layers import Network
 
-MODULES = {
-    "generator": (generators, decoders, salimans_generators),
-    "discriminator": (discriminators, autoencoders, joint, ladder, salimans, thesis),
-    "denoiser": (denoisers,),
-    "encoder": (encoders,),
-    "separator": (separators,),
-}
+KINDS = ("generator", "discriminator", "denoiser", "encoder", "separator")
 
 
-def classes(kind: str) -> dict[str, type[Network]]:
-    """{name: network} of a kind: a key of `MODULES`."""
+def names(kind: str) -> dict[str, type[Network]]:
+    """{name: network} of a kind, one of `KINDS`."""
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
     return {
-        name: found
-        for module in MODULES[kind]
+        name.removesuffix(kind.title()): found
+        for module in modules
         for name, found in vars(module).items()
-        if inspect.isclass(found) and issubclass(found, Network) and found.__module__ == module.__name__
+        if inspect.isclass(found) and found.__module__ == module.__name__ and name.endswith(kind.title())
     }
 
 
@@ -44,7 +27,7 @@ def find(kind: str, name: str) -> type[Network]:
     Raises:
         UsageError: no such network; lists those that exist.
     """
-    known = classes(kind)
+    known = names(kind)
     if name not in known:
         raise UsageError(nearest(kind, name, known) + f" Set --config.{kind}.network.")
     return known[name]

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfdfm.networks.layers import BatchStatistics, Network
 
 
-class FullyConnected(Network):
+class FullyConnectedDenoiser(Network):
     """The paper's denoiser: hidden layers of one width with batch norm and ReLU, a linear output with biases.
 
     Args:
@@ -33,7 +33,7 @@ class FullyConnected(Network):
         return tf.cast(self.last(x), tf.float32)
 
 
-class Convolutional(Network):
+class ConvolutionalDenoiser(Network):
     """The convolutional denoiser that the paper tried and left for the fully connected one (section 5).
 
     Its form was not published: 3x3 convolutions over the feature maps here, all of one width, batch norm and ReLU in

@@ -17,15 +17,15 @@ class Ensemble:
     """
 
     def __init__(self, generators: Sequence[Network]):
-        self.generators, self.classes = generators, generators[0].num_classes
+        self.generators, self.num_classes = generators, generators[0].num_classes
         self.variables = [variable for generator in generators for variable in generator.variables]
 
     def __call__(self, latents, labels) -> tf.Tensor:
         """latents [B, Z], labels int [B] -> images float32 [B, H, W, C] in [-1, 1]; of unknown labels some image."""
-        models = tf.cast(tf.clip_by_value(labels // self.classes, 0, len(self.generators) - 1), tf.int32)
+        models = tf.cast(tf.clip_by_value(labels // self.num_classes, 0, len(self.generators) - 1), tf.int32)
         rows = tf.dynamic_partition(tf.range(tf.size(labels)), models, len(self.generators))  # [n] each
         made = [
-            generator(tf.gather(latents, of), labels=tf.gather(labels, of) % self.classes)
+            generator(tf.gather(latents, of), labels=tf.gather(labels, of) % self.num_classes)
             for generator, of in zip(self.generators, rows, strict=True)
         ]
         return tf.dynamic_stitch(rows, made)

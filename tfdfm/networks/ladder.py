@@ -4,14 +4,14 @@ import keras
 import tensorflow as tf
 
 from tfdfm.networks import shapes
-from tfdfm.networks.critique import Critique
 from tfdfm.networks.layers import BatchStatistics, Network, unit
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.random import Noise
 
 NOISE = 0.3  # at the input and at every layer
 
 
-class Ladder(Network):
+class LadderDiscriminator(Network):
     """A classifier whose noisy encoder is decoded again, layer by layer, beside lateral connections (ebgan appendix D).
 
     784-1000-500-250-250-250-10 for 28 pixels, ReLU; each layer is normalised without gain ("without the learned
@@ -22,7 +22,7 @@ class Ladder(Network):
 
     Args:
         image_size: pixels a side.
-        classes: of the data.
+        num_classes: of the data.
         width: units of the first layer; the others have 1/2, 1/4, 1/4, 1/4 of it.
         seed: of the initial weights.
     """
@@ -30,9 +30,9 @@ class Ladder(Network):
     convolutional = False
     classifies = True
 
-    def __init__(self, image_size: int, classes: int, *, width: int = 1000, seed: int, **kwargs):
+    def __init__(self, image_size: int, num_classes: int, *, width: int = 1000, seed: int, **kwargs):
         super().__init__(seed, **kwargs)
-        sizes = [*shapes.narrowing(width), classes]
+        sizes = [*shapes.narrowing(width), num_classes]
         self.num_features, self.feature_shape = sizes[-2], (1, 1, sizes[-2])
         self.encoder = [self.dense(size) for size in sizes]
         self.norms = [self.norm(gain=False) for _ in sizes]
@@ -49,7 +49,7 @@ class Ladder(Network):
 
     def call(
         self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
-    ) -> Critique:
+    ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], class logits [B, C], reconstruction."""
         clean = tf.reshape(unit(tf.cast(images, tf.float32)), [-1, self.decoder[-1].units])  # z_0
         units, features, logits = self._encode(clean, statistics, None)
@@ -59,7 +59,7 @@ class Ladder(Network):
         found = tf.cast(self._decode(units, logits, statistics), tf.float32)
         energy = tf.reduce_sum(tf.square(found - clean), axis=1)  # "a vanilla form of l2 loss"
         reconstruction = tf.reshape(found * 2.0 - 1.0, tf.shape(images))
-        return Critique(energy, tf.cast(features, tf.float32), tf.cast(logits, tf.float32), reconstruction)
+        return DiscriminatorOutput(energy, tf.cast(features, tf.float32), tf.cast(logits, tf.float32), reconstruction)
 
     def _encode(self, x, statistics, noise: Noise | None):
         """([z_0, ..., z_6], the last hidden layer after the ReLU, class logits)."""

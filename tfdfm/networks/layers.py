@@ -38,7 +38,7 @@ class BatchNorm(keras.layers.Layer):
 
     momentum = 0.99
     epsilon = 1e-5
-    mixes_examples = True
+    couples_examples = True
 
     def __init__(self, seed: int, *, gain: bool = True, bias: bool = True, **kwargs):
         super().__init__(**kwargs)
@@ -100,7 +100,7 @@ class Network(keras.Model):
 
     convolutional = True  # whether most of its products are convolutions
     classifies = False  # whether a discriminator gives class logits, instead of taking labels
-    judges_codes = False  # whether a discriminator takes images together with their codes
+    takes_codes = False  # whether a discriminator takes images together with their codes
 
     def __init__(self, seed: int, **kwargs):
         super().__init__(**kwargs)
@@ -144,14 +144,9 @@ class Unlabelled(Network):
         self.num_classes = 0
 
 
-class Elu(Unlabelled):
-    """What BEGAN's networks are made of: 3x3 convolutions and ELU without batch norm; Glorot's initial weights."""
-
-    def initializer(self) -> keras.initializers.Initializer:
-        return keras.initializers.GlorotUniform(seed=self.next_seed())
-
-    def elu_conv(self, filters: int, strides: int = 1) -> keras.layers.Layer:
-        return self.conv(filters, 3, strides, use_bias=True, activation="elu")
+def keep(x, statistics: BatchStatistics | None = None):
+    """In the place of a batch norm: nothing."""
+    return x
 
 
 def unit(images: tf.Tensor) -> tf.Tensor:

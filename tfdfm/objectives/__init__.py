@@ -1,4 +1,4 @@
-"""Objectives: one paper a file, found by module name. A recipe's `terms` name them."""
+"""Objectives, a paper a file, found by module name: the `terms` of a recipe."""
 
 import importlib
 import inspect
@@ -9,7 +9,7 @@ from tfdfm.objectives.base import Objective
 
 
 def names() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"]
+    return [module.name for module in pkgutil.iter_modules(__path__) if module.name not in ("base", "forward")]
 
 
 def find(term: str) -> type[Objective]:
@@ -31,5 +31,5 @@ def parameters(term: str) -> dict:
     return {name: p.default for name, p in signature.parameters.items() if p.default is not p.empty}
 
 
-def games() -> list[str]:
-    return [term for term in names() if find(term).game]
+def primaries() -> list[str]:
+    return [term for term in names() if find(term).primary]

@@ -2,17 +2,18 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Play, once
+from tfdfm.objectives.base import ADVERSARIAL
+from tfdfm.objectives.forward import Forward, once
 from tfdfm.objectives.minimax import cross_entropy
 from tfdfm.objectives.nonsaturating import NonSaturating
 
 
-class Activations(Play):
+class Activations(Forward):
     """D_f(x) and G_f(z) beside the usual, from the same pass of each network."""
 
     @once
     def layers(self) -> list[tf.Tensor]:
-        return self.networks["generator"].activations(self.latents, self.sample_labels, self.kept)
+        return self.networks["generator"].activations(self.latents, self.sample_labels, self.tracked)
 
     @once
     def generated(self):
@@ -27,7 +28,7 @@ class Activations(Play):
     def separated(self) -> tuple[tf.Tensor, tf.Tensor]:
         """F's scores of both, [B] each."""
         separator, (data, samples) = self.networks["separator"], self.shown
-        return separator(data, statistics=self.kept), separator(samples, statistics=self.dropped)
+        return separator(data, statistics=self.tracked), separator(samples, statistics=self.untracked)
 
 
 class ActivationGan(NonSaturating):
@@ -39,24 +40,24 @@ class ActivationGan(NonSaturating):
     as in the recipe without F).
     """
 
-    play = Activations
+    forward = Activations
     players = {**ADVERSARIAL, "separator": ("separator",)}
     needs = ("activations",)
 
-    def separator_loss(self, play: Activations):
-        data, samples = play.separated
+    def separator_loss(self, forward: Activations):
+        data, samples = forward.separated
         return {
             "data": cross_entropy(data, 1.0),  # - log F(D_f(x))          (eq. 21, L_F)
             "samples": cross_entropy(samples, 0.0),  # - log(1 - F(G_f(z)))  (eq. 21, L_F)
         }
 
-    def generator_loss(self, play: Activations):
-        _, samples = play.separated
-        return super().generator_loss(play) | {"activations": cross_entropy(samples, 1.0)}  # - log F(G_f(z))
+    def generator_loss(self, forward: Activations):
+        _, samples = forward.separated
+        return super().generator_loss(forward) | {"activations": cross_entropy(samples, 1.0)}  # - log F(G_f(z))
 
-    def diagnostics(self, play: Activations, losses):
-        data, samples = play.separated
-        return super().diagnostics(play, losses) | {
+    def diagnostics(self, forward: Activations, losses):
+        data, samples = forward.separated
+        return super().diagnostics(forward, losses) | {
             "separator/accuracy_data": tf.reduce_mean(tf.cast(data > 0, tf.float32)),
             "separator/accuracy_samples": tf.reduce_mean(tf.cast(samples < 0, tf.float32)),
         }

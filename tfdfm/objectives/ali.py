@@ -1,6 +1,6 @@
 """Adversarially learned inference (Dumoulin et al., 2017; slides, algorithm 1)."""
 
-from tfdfm.objectives.base import Play, once
+from tfdfm.objectives.forward import Forward, once
 from tfdfm.objectives.minimax import Minimax, cross_entropy
 from tfdfm.objectives.vae import Inference
 
@@ -11,12 +11,12 @@ class Joint(Inference):
     @once
     def real(self):
         """rho_q = D(x, z^)"""
-        return self.critique(self.images, "data", self.kept, codes=self.codes)
+        return self.discriminate(self.images, "data", self.tracked, codes=self.codes)
 
     @once
     def fake(self):
         """rho_p = D(x~, z)"""
-        return self.critique(self.generated, "samples", self.dropped, codes=self.latents)
+        return self.discriminate(self.generated, "samples", self.untracked, codes=self.latents)
 
 
 class AdversariallyLearnedInference(Minimax):
@@ -26,11 +26,11 @@ class AdversariallyLearnedInference(Minimax):
     minimises the loss in which D's answers are swapped, not the negative of D's.
     """
 
-    play, joint = Joint, True
+    forward, takes_codes = Joint, True
     players = {"generator": ("generator", "encoder"), "discriminator": ("discriminator",)}
 
-    def generator_loss(self, play: Play):
+    def generator_loss(self, forward: Forward):
         return {
-            "inference": cross_entropy(play.real.score, 0.0),  # - log(1 - rho_q) = softplus(D(x, z^))
-            "generation": cross_entropy(play.fake.score, 1.0),  # - log rho_p = softplus(- D(x~, z))
+            "inference": cross_entropy(forward.real.score, 0.0),  # - log(1 - rho_q) = softplus(D(x, z^))
+            "generation": cross_entropy(forward.fake.score, 1.0),  # - log rho_p = softplus(- D(x~, z))
         }

@@ -1,148 +1,8 @@
-"""What every objective is, and what it sees of a move.
-
-Glossary: x data, z latents, G generator, D = d o Phi discriminator, Phi its features, r denoiser, B batch, F
-features.
-"""
+"""The interface of an objective: one term of a recipe."""
 
 import tensorflow as tf
 
-from tfdfm.images import from_uint8
-from tfdfm.random import Noise
-
-
-class once:
-    """`functools.cached_property` without the lock that Python 3.11 holds over all instances: replicas are threads
-    that wait for each other (synchronised batch norm) within such a property."""
-
-    def __init__(self, function):
-        self._function, self.__doc__ = function, function.__doc__
-
-    def __set_name__(self, owner, name):
-        self._name = name
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self
-        value = instance.__dict__[self._name] = self._function(instance)
-        return value
-
-
-class Play:
-    """The tensors of one move of one replica, each made on first use inside the move's tape.
-
-    Data and samples are separate calls, each with its own batch statistics. `kept` are those that the population
-    statistics learn from (the generator's, and the data's in D and r), `dropped` those of samples in D and r. Both
-    None: frozen batch norm.
-
-    Args:
-        networks: by name: "generator", "discriminator" and those that the objectives add.
-        images: uint8 [B, H, W, C].
-        labels: int32 [B], -1 where an image's is not known; None of unconditional models.
-        labelled: (uint8 [B, H, W, C], int32 [B]), a batch of images that have labels, or None.
-        random: the `tfdfm.random.Random` of this replica and step.
-        latent: (width of z, "uniform" in [-1, 1] or "normal").
-        step: int64 scalar, finished steps.
-        crop: side of the random patches that stand for the images; 0: the images themselves.
-        terms: the objectives, for what they do to the images that D sees.
-    """
-
-    def __init__(
-        self,
-        networks,
-        images,
-        labels,
-        *,
-        random,
-        latent,
-        step,
-        labelled=None,
-        crop=0,
-        flip=False,
-        kept=None,
-        dropped=None,
-        terms=(),
-    ):
-        self.networks, self.labels, self.random, self.step = networks, labels, random, step
-        self.kept, self.dropped = kept, dropped
-        self._pixels, self._labelled, self._latent, self._terms = images, labelled, latent, terms
-        self._crop, self._flip = crop, flip
-
-    @once
-    def images(self) -> tf.Tensor:
-        return self._scaled(self._pixels, "")  # [B, H, W, C]
-
-    @once
-    def latents(self) -> tf.Tensor:
-        return draw_latents(self.random, self.images.shape[0], *self._latent)  # [B, Z]
-
-    @once
-    def generated(self) -> tf.Tensor:
-        generator = self.networks["generator"]
-        return generator(self.latents, labels=self.sample_labels, statistics=self.kept)  # [B, H, W, C]
-
-    @once
-    def sample_labels(self) -> tf.Tensor | None:
-        """int32 [B], what the samples are made for: the data's labels, drawn where these are not known."""
-        if self.labels is None:
-            return None
-        classes = self.networks["generator"].num_classes
-        drawn = tf.cast(self.random.uniform("labels", [self.labels.shape[0]]) * classes, tf.int32)
-        return tf.where(self.labels < 0, drawn, self.labels)
-
-    @once
-    def real(self):
-        """D's `Critique` of the data."""
-        return self.critique(self.images, "data", self.kept, labels=self.labels)
-
-    @once
-    def fake(self):
-        """D's `Critique` of the samples; a sample is shown with the label that it was made for."""
-        return self.critique(self.generated, "samples", self.dropped, labels=self.sample_labels)
-
-    @once
-    def labelled(self):
-        """(D's `Critique` of a batch of labelled images, their labels int32 [B])."""
-        pixels, labels = self._labelled
-        return self.critique(self._scaled(pixels, "labelled/"), "labelled", self.dropped), labels
-
-    def critique(self, images, purpose: str, statistics, **inputs):
-        """The discriminator's `Critique` of images in [-1, 1], as the terms let it see them."""
-        for term in self._terms:
-            images = term.seen(self, images, purpose)
-        noise = Noise(self.random, purpose)
-        return self.networks["discriminator"](images, statistics=statistics, noise=noise, **inputs)
-
-    def _scaled(self, pixels, purpose: str) -> tf.Tensor:
-        if self._crop:
-            pixels = patches(pixels, self._crop, self.random.uniform(f"{purpose}crop", [pixels.shape[0], 2]))
-        images = from_uint8(pixels)
-        if not self._flip:
-            return images
-        heads = self.random.uniform(f"{purpose}flip", [images.shape[0], 1, 1, 1]) < 0.5
-        return tf.where(heads, images[:, :, ::-1], images)
-
-
-def patches(images: tf.Tensor, side: int, places: tf.Tensor) -> tf.Tensor:
-    """[B, H, W, C] -> [B, side, side, C], cut out at places [B, 2] in [0, 1)."""
-    for axis in (1, 2):
-        first = tf.cast(places[:, axis - 1] * (images.shape[axis] - side + 1), tf.int32)
-        images = tf.gather(images, first[:, None] + tf.range(side), axis=axis, batch_dims=1)
-    return images
-
-
-def draw_latents(random, batch: int, width: int, prior: str) -> tf.Tensor:
-    """float32 [batch, width], uniform in [-1, 1) or ~ N(0, 1)."""
-    if prior == "normal":
-        return random.normal("latents", [batch, width])
-    return random.uniform("latents", [batch, width]) * 2.0 - 1.0
-
-
-def decayed(value: float, steps: int, step: tf.Tensor) -> tf.Tensor:
-    """float32 scalar: `value` falling linearly to 0 in so many steps; 0 steps keep it."""
-    if not steps:
-        return tf.constant(value, tf.float32)
-    return value * tf.maximum(1.0 - tf.cast(step, tf.float32) / steps, 0.0)
-
+from tfdfm.objectives.forward import Forward
 
 ADVERSARIAL = {"generator": ("generator",), "discriminator": ("discriminator",)}  # players of most games
 
@@ -150,20 +10,20 @@ ADVERSARIAL = {"generator": ("generator",), "discriminator": ("discriminator",)}
 class Objective(tf.Module):
     """One term of a recipe. Its keyword arguments are the recipe's keys of that term, their defaults the paper's.
 
-    A subclass has a method `<player>_loss(play)` for each player that it concerns, returning {name: loss}. A loss of
+    A subclass has a method `<player>_loss(forward)` for each player that it concerns, returning {name: loss}. A loss of
     shape [B] is averaged over the global batch; a scalar, for a term that couples the examples of a batch, over
     replicas. The trainer sums, differentiates and steps; an objective never does. Its variables are saved with the run.
     """
 
-    needs: tuple[str, ...] = ()  # fields of Critique that must be there
+    needs: tuple[str, ...] = ()  # fields of DiscriminatorOutput that must be there
     full_precision: tuple[str, ...] = ()  # networks that must compute in float32
-    examples_apart: tuple[str, ...] = ()  # networks that must treat each example by itself
+    per_example_gradients: tuple[str, ...] = ()  # networks that must treat each example by itself
     players: dict[str, tuple[str, ...]] = {}  # the players that it adds, and the networks that each owns
-    game: bool = False  # whether it is the game of G against D itself; a recipe has one
-    play: type[Play] = Play  # of a game
-    joint: bool = False  # whether its D judges images together with their codes
+    primary: bool = False  # whether it trains G by itself: an adversarial game, a VAE's bound; a recipe has one
+    forward: type[Forward] = Forward  # the passes that a primary objective needs
+    takes_codes: bool = False  # whether its D takes images together with their codes
     conditional: bool = False  # whether G must take labels
-    supervised: bool = False  # whether it learns from a batch of labelled images, `play.labelled`
+    supervised: bool = False  # whether it learns from a batch of labelled images, `forward.labelled`
 
     def __init__(self):
         super().__init__()
@@ -171,17 +31,19 @@ class Objective(tf.Module):
     def build(self, networks) -> None:
         """Makes variables that are as large as the networks' weights."""
 
-    def seen(self, play: Play, images: tf.Tensor, purpose: str) -> tf.Tensor:
-        """What D sees of images [B, H, W, C]; `purpose` names them, "data" or "samples" say."""
+    def transform_input(self, forward: Forward, images: tf.Tensor, purpose: str) -> tf.Tensor:
+        """Images [B, H, W, C] as D is to see them; `purpose` names them, "data" or "samples" say."""
         return images
 
-    def diagnostics(self, play: Play, losses: dict[str, dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
-        """{name: scalar} to log, averaged over replicas. `losses` are all players' losses in this move."""
+    def diagnostics(self, forward: Forward, losses: dict[str, dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+        """{name: scalar} to log, averaged over replicas. `losses` are all players' losses in this update."""
         return {}
 
-    def after_step(self, networks, logs: dict[str, tf.Tensor]) -> None:
-        """What is done once all players have moved: clipping weights, schedules kept in variables.
+    def after_step(self, networks, logs: dict[str, tf.Tensor], *, critic_only: bool) -> dict[str, tf.Tensor]:
+        """Clips weights, moves schedules kept in variables, once the players are updated.
 
-        `logs` are the losses ("<player>/<name>") and diagnostics of the move, already those of the global batch; what
-        is no mean of the replicas' own values is added to them here.
+        `logs` are the losses ("<player>/<name>") and diagnostics of the update, already those of the global batch;
+        `critic_only` says that the critic moved alone, which has no diagnostics. Returns more to log: what is no mean
+        of the replicas' own values.
         """
+        return {}

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.forward import Forward
 
 
 class BoundaryEquilibrium(Objective):
@@ -16,7 +17,7 @@ class BoundaryEquilibrium(Objective):
         lambda_k: the learning rate of k, which starts at 0 and stays in [0, 1].
     """
 
-    game, players = True, ADVERSARIAL
+    primary, players = True, ADVERSARIAL
     needs = ("reconstruction",)
 
     def __init__(self, gamma: float = 0.5, lambda_k: float = 0.001):
@@ -24,19 +25,22 @@ class BoundaryEquilibrium(Objective):
         self.gamma, self.lambda_k = gamma, lambda_k
         self.k = tf.Variable(0.0, trainable=False, name="k", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
-    def discriminator_loss(self, play: Play):
-        return {"data": play.real.score, "samples": -self.k * play.fake.score}  # L(x) - k_t L(G(z_D))     (eq. 13)
+    def discriminator_loss(self, forward: Forward):
+        return {
+            "data": forward.real.score,
+            "samples": -self.k * forward.fake.score,
+        }  # L(x) - k_t L(G(z_D))     (eq. 13)
 
-    def generator_loss(self, play: Play):
-        return {"began": play.fake.score}  # L(G(z_G))                                                     (eq. 13)
+    def generator_loss(self, forward: Forward):
+        return {"began": forward.fake.score}  # L(G(z_G))                                                     (eq. 13)
 
-    def diagnostics(self, play: Play, losses):
+    def diagnostics(self, forward: Forward, losses):
         return {"discriminator/k": self.k.read_value()}
 
-    def after_step(self, networks, logs):
-        if "generator/began" not in logs:  # D moved alone
-            return
+    def after_step(self, networks, logs, *, critic_only):
+        if critic_only:
+            return {}
         data, samples = logs["discriminator/data"], logs["generator/began"]
         balance = self.gamma * data - samples
-        logs["discriminator/convergence"] = data + tf.abs(balance)  # M = L(x) + |gamma L(x) - L(G(z))|    (eq. 14)
         self.k.assign(tf.clip_by_value(self.k + self.lambda_k * balance, 0.0, 1.0))  # k_{t+1}             (eq. 13)
+        return {"discriminator/convergence": data + tf.abs(balance)}  # M = L(x) + |gamma L(x) - L(G(z))|   (eq. 14)

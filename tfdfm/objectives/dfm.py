@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play, decayed
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward, decayed
 
 
 class DenoisingFeatureMatching(Objective):
@@ -25,30 +26,30 @@ class DenoisingFeatureMatching(Objective):
         super().__init__()
         self.weight, self.sigma, self.anneal_steps = weight, sigma, anneal_steps
 
-    def denoiser_loss(self, play: Play):
-        phi = tf.stop_gradient(play.real.features)  # [B, F]
-        corrupted = phi + self._sigma(play) * play.random.normal("corruption", phi.shape)
-        denoised = play.networks["denoiser"](corrupted, statistics=play.kept)
+    def denoiser_loss(self, forward: Forward):
+        phi = tf.stop_gradient(forward.real.features)  # [B, F]
+        corrupted = phi + self._sigma(forward) * forward.random.normal("corruption", phi.shape)
+        denoised = forward.networks["denoiser"](corrupted, statistics=forward.tracked)
         return {"dfm": squared_norm(phi - denoised)}  # || Phi(x) - r(C(Phi(x))) ||^2                          (eq. 5)
 
-    def generator_loss(self, play: Play):
-        phi = play.fake.features  # [B, F]
-        target = tf.stop_gradient(play.networks["denoiser"](tf.stop_gradient(phi), statistics=play.dropped))
+    def generator_loss(self, forward: Forward):
+        phi = forward.fake.features  # [B, F]
+        target = tf.stop_gradient(forward.networks["denoiser"](tf.stop_gradient(phi), statistics=forward.untracked))
         scale = self.weight / phi.shape[-1]
         return {"dfm": scale * squared_norm(phi - target)}  # lambda || Phi(G(z)) - r(Phi(G(z))) ||^2          (eq. 4)
 
-    def diagnostics(self, play: Play, losses):
+    def diagnostics(self, forward: Forward, losses):
         """Whether sigma fits the features, and r does better than their mean (at 1 it drags samples into blur)."""
-        variance = tf.math.reduce_variance(play.real.features, axis=0)  # [F]
+        variance = tf.math.reduce_variance(forward.real.features, axis=0)  # [F]
         error = tf.reduce_mean(losses["denoiser"]["dfm"])
         return {
-            "denoiser/sigma": self._sigma(play),
+            "denoiser/sigma": self._sigma(forward),
             "denoiser/feature_deviation": tf.sqrt(tf.reduce_mean(variance)),
             "denoiser/unexplained_variance": tf.math.divide_no_nan(error, tf.reduce_sum(variance)),
         }
 
-    def _sigma(self, play: Play) -> tf.Tensor:
-        return decayed(self.sigma, self.anneal_steps, play.step)
+    def _sigma(self, forward: Forward) -> tf.Tensor:
+        return decayed(self.sigma, self.anneal_steps, forward.step)
 
 
 def squared_norm(x: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective, Play, decayed
+from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.forward import Forward, decayed
 
 
 class EnergyBased(Objective):
@@ -17,29 +18,29 @@ class EnergyBased(Objective):
         weight: of D's loss, beside a class loss (appendix D: 1000 / 784).
     """
 
-    game, players = True, ADVERSARIAL
+    primary, players = True, ADVERSARIAL
     needs = ("reconstruction",)
 
     def __init__(self, margin: float = 10.0, margin_steps: int = 0, weight: float = 1.0):
         super().__init__()
         self.margin, self.margin_steps, self.weight = margin, margin_steps, weight
 
-    def discriminator_loss(self, play: Play):
+    def discriminator_loss(self, forward: Forward):
         return {
-            "data": self.weight * play.real.score,  # D(x)                                              (eq. 1)
-            "samples": self.weight * tf.nn.relu(self._margin(play) - play.fake.score),  # [m - D(G(z))]+  (eq. 1)
+            "data": self.weight * forward.real.score,  # D(x)                                              (eq. 1)
+            "samples": self.weight * tf.nn.relu(self._margin(forward) - forward.fake.score),  # [m - D(G(z))]+  (eq. 1)
         }
 
-    def generator_loss(self, play: Play):
-        return {"ebgan": play.fake.score}  # D(G(z))                                                    (eq. 2)
+    def generator_loss(self, forward: Forward):
+        return {"ebgan": forward.fake.score}  # D(G(z))                                                    (eq. 2)
 
-    def diagnostics(self, play: Play, losses):
+    def diagnostics(self, forward: Forward, losses):
         """The share of samples that D still pushes up; at 0 it learns from data alone."""
-        within = tf.cast(play.fake.score < self._margin(play), tf.float32)
+        within = tf.cast(forward.fake.score < self._margin(forward), tf.float32)
         return {
             "discriminator/samples_within_margin": tf.reduce_mean(within),
-            "discriminator/margin": self._margin(play),
+            "discriminator/margin": self._margin(forward),
         }
 
-    def _margin(self, play: Play) -> tf.Tensor:
-        return decayed(self.margin, self.margin_steps, play.step)
+    def _margin(self, forward: Forward) -> tf.Tensor:
+        return decayed(self.margin, self.margin_steps, forward.step)

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward
 
 DISTANCES = {
     "norm": lambda x: tf.sqrt(tf.reduce_sum(tf.square(x)) + 1e-12),  # thesis, eq. 19; its gradient is finite at 0
@@ -32,6 +33,6 @@ class FeatureMatching(Objective):
             raise UsageError(f"Expected the distance of means to be one of {', '.join(DISTANCES)}, given {distance!r}.")
         self.weight, self.distance = weight, DISTANCES[distance]
 
-    def generator_loss(self, play: Play):
-        target = tf.stop_gradient(tf.reduce_mean(play.real.features, axis=0))  # [F], to ALI's encoder too
-        return {"feature_matching": self.weight * self.distance(target - tf.reduce_mean(play.fake.features, axis=0))}
+    def generator_loss(self, forward: Forward):
+        target = tf.stop_gradient(tf.reduce_mean(forward.real.features, axis=0))  # [F], to ALI's encoder too
+        return {"feature_matching": self.weight * self.distance(target - tf.reduce_mean(forward.fake.features, axis=0))}

@@ -1,7 +1,7 @@
 """Feature matching in place of the adversarial loss (Salimans et al., 2016, section 3.1; dfm section 4)."""
 
-from tfdfm.objectives.base import Play
 from tfdfm.objectives.feature_matching import FeatureMatching
+from tfdfm.objectives.forward import Forward
 from tfdfm.objectives.minimax import Minimax
 
 
@@ -16,11 +16,11 @@ class FeatureMatchingGame(FeatureMatching, Minimax):
         discriminator_weight: of D's loss, beside `classification` (Salimans et al.'s code: 1/2).
     """
 
-    game = True
+    primary = True
 
     def __init__(self, distance: str = "squared", discriminator_weight: float = 1.0):
         super().__init__(distance=distance)
         self.discriminator_weight = discriminator_weight
 
-    def discriminator_loss(self, play: Play):
-        return {name: self.discriminator_weight * loss for name, loss in super().discriminator_loss(play).items()}
+    def discriminator_loss(self, forward: Forward):
+        return {name: self.discriminator_weight * loss for name, loss in super().discriminator_loss(forward).items()}

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward
 
 
 class GradientPenalty(Objective):
@@ -16,16 +17,16 @@ class GradientPenalty(Objective):
     """
 
     needs = ("score",)
-    full_precision = examples_apart = ("discriminator",)
+    full_precision = per_example_gradients = ("discriminator",)
 
     def __init__(self, weight: float = 10.0):
         super().__init__()
         self.weight = weight
 
-    def discriminator_loss(self, play: Play):
-        place = play.random.uniform("penalty", [play.images.shape[0], 1, 1, 1])
-        between = play.images + place * (tf.stop_gradient(play.generated) - play.images)  # [B, H, W, C]
-        norm = gradient_norm(lambda x: play.networks["discriminator"](x, labels=play.labels).score, between)
+    def discriminator_loss(self, forward: Forward):
+        place = forward.random.uniform("penalty", [forward.images.shape[0], 1, 1, 1])
+        between = forward.images + place * (tf.stop_gradient(forward.generated) - forward.images)  # [B, H, W, C]
+        norm = gradient_norm(lambda x: forward.networks["discriminator"](x, labels=forward.labels).score, between)
         return {"gradient_penalty": self.weight * tf.square(norm - 1.0)}
 
 

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward
 
 
 class HistoricalAveraging(Objective):
@@ -29,20 +30,21 @@ class HistoricalAveraging(Objective):
             for name, of in _weights(networks).items()
         }
 
-    def discriminator_loss(self, play: Play):
-        return {"historical_averaging": self._distance(play, "discriminator")}
+    def discriminator_loss(self, forward: Forward):
+        return {"historical_averaging": self._distance(forward, "discriminator")}
 
-    def generator_loss(self, play: Play):
-        return {"historical_averaging": self._distance(play, "generator")}
+    def generator_loss(self, forward: Forward):
+        return {"historical_averaging": self._distance(forward, "generator")}
 
-    def after_step(self, networks, logs):
+    def after_step(self, networks, logs, *, critic_only):
         self.count.assign_add(1.0)
         for name, of in _weights(networks).items():
             for mean, weight in zip(self.means[name], of, strict=True):
                 mean.assign_add((weight.value - mean) / self.count)
+        return {}
 
-    def _distance(self, play: Play, name: str) -> tf.Tensor:
-        pairs = zip(_weights(play.networks)[name], self.means[name], strict=True)
+    def _distance(self, forward: Forward, name: str) -> tf.Tensor:
+        pairs = zip(_weights(forward.networks)[name], self.means[name], strict=True)
         return self.weight * tf.add_n([tf.reduce_sum(tf.square(weight.value - mean)) for weight, mean in pairs])
 
     @staticmethod

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play, decayed
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward, decayed
 
 
 class InstanceNoise(Objective):
@@ -21,11 +22,11 @@ class InstanceNoise(Objective):
         super().__init__()
         self.sigma, self.anneal_steps = sigma, anneal_steps
 
-    def seen(self, play: Play, images: tf.Tensor, purpose: str):
-        return images + self._sigma(play) * play.random.normal(f"instance_noise/{purpose}", images.shape)
+    def transform_input(self, forward: Forward, images: tf.Tensor, purpose: str):
+        return images + self._sigma(forward) * forward.random.normal(f"instance_noise/{purpose}", images.shape)
 
-    def diagnostics(self, play: Play, losses):
-        return {"discriminator/instance_noise": self._sigma(play)}
+    def diagnostics(self, forward: Forward, losses):
+        return {"discriminator/instance_noise": self._sigma(forward)}
 
-    def _sigma(self, play: Play) -> tf.Tensor:
-        return decayed(self.sigma, self.anneal_steps, play.step)
+    def _sigma(self, forward: Forward) -> tf.Tensor:
+        return decayed(self.sigma, self.anneal_steps, forward.step)

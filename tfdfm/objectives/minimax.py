@@ -2,27 +2,28 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.forward import Forward
 
 
 class Minimax(Objective):
     """arg min_G max_D  E log D(x) + E log(1 - D(G(z))), D the sigmoid of the discriminator's score."""
 
-    game, players = True, ADVERSARIAL
+    primary, players = True, ADVERSARIAL
 
-    def discriminator_loss(self, play: Play):
+    def discriminator_loss(self, forward: Forward):
         return {
-            "data": cross_entropy(play.real.score, 1.0),  # - log D(x)            (eq. 1)
-            "samples": cross_entropy(play.fake.score, 0.0),  # - log(1 - D(G(z)))  (eq. 1)
+            "data": cross_entropy(forward.real.score, 1.0),  # - log D(x)            (eq. 1)
+            "samples": cross_entropy(forward.fake.score, 0.0),  # - log(1 - D(G(z)))  (eq. 1)
         }
 
-    def generator_loss(self, play: Play):
-        return {"minimax": -cross_entropy(play.fake.score, 0.0)}  # log(1 - D(G(z)))  (eq. 1)
+    def generator_loss(self, forward: Forward):
+        return {"minimax": -cross_entropy(forward.fake.score, 0.0)}  # log(1 - D(G(z)))  (eq. 1)
 
-    def diagnostics(self, play: Play, losses):
+    def diagnostics(self, forward: Forward, losses):
         return {
-            "discriminator/accuracy_data": tf.reduce_mean(tf.cast(play.real.score > 0, tf.float32)),
-            "discriminator/accuracy_samples": tf.reduce_mean(tf.cast(play.fake.score < 0, tf.float32)),
+            "discriminator/accuracy_data": tf.reduce_mean(tf.cast(forward.real.score > 0, tf.float32)),
+            "discriminator/accuracy_samples": tf.reduce_mean(tf.cast(forward.fake.score < 0, tf.float32)),
         }
 
 

@@ -1,6 +1,6 @@
 """The non-saturating game (Goodfellow et al., 2014; dfm eq. 2), with one-sided label smoothing (Salimans et al.)."""
 
-from tfdfm.objectives.base import Play
+from tfdfm.objectives.forward import Forward
 from tfdfm.objectives.minimax import Minimax, cross_entropy
 
 
@@ -15,8 +15,8 @@ class NonSaturating(Minimax):
         super().__init__()
         self.smoothing = smoothing
 
-    def discriminator_loss(self, play: Play):
-        return super().discriminator_loss(play) | {"data": cross_entropy(play.real.score, 1.0 - self.smoothing)}
+    def discriminator_loss(self, forward: Forward):
+        return super().discriminator_loss(forward) | {"data": cross_entropy(forward.real.score, 1.0 - self.smoothing)}
 
-    def generator_loss(self, play: Play):
-        return {"nonsaturating": cross_entropy(play.fake.score, 1.0)}  # - log D(G(z))  (eq. 2)
+    def generator_loss(self, forward: Forward):
+        return {"nonsaturating": cross_entropy(forward.fake.score, 1.0)}  # - log D(G(z))  (eq. 2)

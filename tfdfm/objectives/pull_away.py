@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.objectives.base import Objective, Play
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward
 
 
 class PullAway(Objective):
@@ -21,8 +22,8 @@ class PullAway(Objective):
         super().__init__()
         self.weight = weight
 
-    def generator_loss(self, play: Play):
-        return {"pull_away": self.weight * mean_squared_cosine(play.fake.features)}
+    def generator_loss(self, forward: Forward):
+        return {"pull_away": self.weight * mean_squared_cosine(forward.fake.features)}
 
 
 def mean_squared_cosine(codes: tf.Tensor) -> tf.Tensor:

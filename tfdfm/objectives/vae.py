@@ -2,16 +2,17 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective, Play, once
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward, once
 
 
-class Inference(Play):
-    """A play in which an encoder says what latents an image may have come from."""
+class Inference(Forward):
+    """The passes with an encoder, which infers the latents that an image may have come from."""
 
     @once
     def posterior(self):
         """(mean, log sigma), each [B, Z], of q(z | x) on the data."""
-        return self.networks["encoder"](self.images, statistics=self.kept)
+        return self.networks["encoder"](self.images, statistics=self.tracked)
 
     @once
     def codes(self) -> tf.Tensor:
@@ -22,7 +23,7 @@ class Inference(Play):
     @once
     def reconstructed(self) -> tf.Tensor:
         """G(z^)  [B, H, W, C]"""
-        return self.networks["generator"](self.codes, labels=self.labels, statistics=self.kept)
+        return self.networks["generator"](self.codes, labels=self.labels, statistics=self.tracked)
 
 
 class Variational(Objective):
@@ -33,14 +34,14 @@ class Variational(Objective):
     up to a constant. p(z) = N(0, 1).
     """
 
-    game, play = True, Inference
+    primary, forward = True, Inference
     players = {"generator": ("generator", "encoder")}
 
-    def generator_loss(self, play: Inference):
-        error = tf.square(play.images - play.reconstructed)
+    def generator_loss(self, forward: Inference):
+        error = tf.square(forward.images - forward.reconstructed)
         return {
             "reconstruction": tf.reduce_sum(error, axis=[1, 2, 3]),  # - log p(x | z^)
-            "kl": kl_to_prior(*play.posterior),
+            "kl": kl_to_prior(*forward.posterior),
         }
 
 

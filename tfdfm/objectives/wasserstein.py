@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective, Play
+from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.forward import Forward
 
 
 class Wasserstein(Objective):
@@ -14,22 +15,23 @@ class Wasserstein(Objective):
         clip: the largest weight of the critic (paper: 0.01); 0: none, with a gradient penalty.
     """
 
-    game, players = True, ADVERSARIAL
+    primary, players = True, ADVERSARIAL
 
     def __init__(self, clip: float = 0.01):
         super().__init__()
         self.clip = clip
 
-    def discriminator_loss(self, play: Play):
-        return {"data": -play.real.score, "samples": play.fake.score}  # E f(G(z)) - E f(x), algorithm 1, line 5
+    def discriminator_loss(self, forward: Forward):
+        return {"data": -forward.real.score, "samples": forward.fake.score}  # E f(G(z)) - E f(x), algorithm 1, line 5
 
-    def generator_loss(self, play: Play):
-        return {"wasserstein": -play.fake.score}  # - E f(G(z)), line 10
+    def generator_loss(self, forward: Forward):
+        return {"wasserstein": -forward.fake.score}  # - E f(G(z)), line 10
 
-    def diagnostics(self, play: Play, losses):
-        return {"discriminator/distance": tf.reduce_mean(play.real.score) - tf.reduce_mean(play.fake.score)}
+    def diagnostics(self, forward: Forward, losses):
+        return {"discriminator/distance": tf.reduce_mean(forward.real.score) - tf.reduce_mean(forward.fake.score)}
 
-    def after_step(self, networks, logs):
+    def after_step(self, networks, logs, *, critic_only):
         if self.clip:
             for weight in networks["discriminator"].trainable_variables:
                 weight.assign(tf.clip_by_value(weight.value, -self.clip, self.clip))  # line 7
+        return {}

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from tfdfm import config as recipes
-from tfdfm.config.keys import flat
+from tfdfm import recipes
+from tfdfm.recipes.keys import flat
 
 
 class Setting(NamedTuple):

@@ -11,13 +11,14 @@ from typing import NamedTuple
 from absl import logging
 from ml_collections import ConfigDict
 
-from tfdfm import config as recipes
+from tfdfm import recipes
+from tfdfm.classifiers import of_data
 from tfdfm.errors import Diverged, UsageError, nearest
 from tfdfm.evaluation import pipeline, scores
 from tfdfm.evaluation.requests import Request
+from tfdfm.runs import metrics_log, run
 from tfdfm.searching import claims, grid, results
 from tfdfm.searching.grid import Setting
-from tfdfm.training import journal, judges, run
 
 MOST = 10  # settings that one process finishes
 
@@ -38,7 +39,7 @@ class Search(NamedTuple):
             if name not in scores.METRICS | scores.ALIASES:
                 raise UsageError(nearest("metric", name, scores.METRICS) + " Set --metrics.")
         config, _ = run.resolve(self.base, self.data_dir)
-        judge = judges.judge(self.classifier, config.dataset, config.image_size, self.data_dir)
+        judge = of_data.find(self.classifier, config.dataset, config.image_size, self.data_dir)
         scoring = {"metrics": self.metrics, "samples": self.samples, "classifier": judge.record}
         results.describe(self.directory, {"recipe": recipes.check(self.base).to_dict(), "scoring": scoring})
 
@@ -55,7 +56,7 @@ def search(this: Search, settings: Sequence[Setting]) -> bool:
 
     Raises:
         SystemExit: told to stop; all is saved.
-        UsageError, Failure: as `tfdfm.training.run.train`, but for runs that diverge: those are results.
+        UsageError, Failure: as `tfdfm.runs.run.train`, but for runs that diverge: those are results.
     """
     held, finished, waited = claims.Claims(), 0, False
     with _leaving():
@@ -97,7 +98,7 @@ def _finish(this: Search, setting: Setting, claim: claims.Claim) -> None:
         logging.warning("%s", failed)
     finally:
         run.forget()
-    lines = journal.read(run_dir / "metrics.jsonl")
+    lines = metrics_log.read(run_dir / "metrics.jsonl")
     seen = lines[-1]["images_seen"] if lines else 0
     results.write(run_dir / results.NAME, setting.values, failed, found, claim.seconds(), seen)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from tfdfm import config as recipes
-from tfdfm import files
+from tfdfm import files, recipes
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import records, tables
 

@@ -10,11 +10,11 @@ from google.protobuf.message import Message
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import get_model_status_pb2
 
-from tfdfm.serving import batching, inference
-from tfdfm.serving.lifecycle import Lifecycle
-from tfdfm.serving.models import Signature
+from tfdfm.serving.models import batching, inference
+from tfdfm.serving.models.manager import Lifecycle
+from tfdfm.serving.models.saved_model import Signature
+from tfdfm.serving.models.versions import Version
 from tfdfm.serving.status import invalid, not_found
-from tfdfm.serving.versions import Version
 
 
 class Answer(NamedTuple):

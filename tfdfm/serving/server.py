@@ -17,11 +17,13 @@ from google.protobuf.message import Message
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure, UsageError
-from tfdfm.serving import batching, grpc_server, protos
+from tfdfm.serving import protos
 from tfdfm.serving.core import Core
-from tfdfm.serving.health import Health
-from tfdfm.serving.lifecycle import Lifecycle
-from tfdfm.serving.metrics import PATH, Metrics
+from tfdfm.serving.grpc import services
+from tfdfm.serving.grpc.health import Health
+from tfdfm.serving.models import batching
+from tfdfm.serving.models.manager import Lifecycle
+from tfdfm.serving.prometheus import PATH, Metrics
 from tfdfm.serving.status import Refused
 
 OFF, ANY = 0, -1  # ports
@@ -62,7 +64,7 @@ class Server:
         self._executor = ThreadPoolExecutor(_THREADS, "run")
         self.core = Core(self.lifecycle, options.limits, self._executor)
         self._tasks: list[asyncio.Task] = []
-        self._health = Health(grpc_server.SERVICES)
+        self._health = Health(services.SERVICES)
         self._rest: web.AppRunner | None = None
         self.ports: dict[str, int] = {}
 
@@ -87,7 +89,7 @@ class Server:
         arguments = {"grpc.so_reuseport": 0, "grpc.max_receive_message_length": options.max_bytes}
         arguments |= dict(options.channel_arguments)
         server = grpc.aio.server(options=list(arguments.items()))
-        grpc_server.add(server, self.core, self.lifecycle, self.metrics)
+        services.add(server, self.core, self.lifecycle, self.metrics)
         if options.health:
             self._health.add(server)
         if options.port != OFF:
@@ -100,9 +102,9 @@ class Server:
         options = self._options
         if options.rest_port == OFF:
             return
-        from tfdfm.serving import rest
+        from tfdfm.serving.http import router
 
-        app = rest.application(
+        app = router.application(
             self.core,
             self.metrics,
             timeout_ms=options.rest_timeout_ms,

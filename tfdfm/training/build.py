@@ -7,12 +7,14 @@ from ml_collections import ConfigDict
 from tfdfm import networks, objectives
 from tfdfm.errors import UsageError
 from tfdfm.networks import Network
-from tfdfm.networks.critique import Critique
+from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives import Objective
-from tfdfm.objectives.base import Play
+from tfdfm.objectives.forward import Forward
 from tfdfm.random import Random, key
 from tfdfm.training import distribution, optimizers
-from tfdfm.training.move import Game, Player, Settings
+from tfdfm.training.joint_update import JointUpdate, Player, Settings, flat
+from tfdfm.training.keras_internals import layers
+from tfdfm.training.schedule import Schedule
 from tfdfm.training.trainer import Trainer
 
 
@@ -78,10 +80,33 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
         for name, owned in owners.items()
     ]
     settings = Settings(**{name: config[name] for name in Settings._fields})
-    average = generator(config, channels, num_classes) if config.ema_decay else None
-    made = Trainer(Game(nets, terms, players, settings), average=average, jit=jit)
+    update = JointUpdate(nets, terms, players, settings)
+    names = _loss_names(update, _zeros(config, channels, num_classes))
+    ema_generator = generator(config, channels, num_classes) if config.ema_decay else None
+    made = Trainer(update, names, Schedule.of(config), ema_generator=ema_generator, jit=jit)
     made.compile(steps_per_execution=config.steps_per_execution, jit_compile=False)
     return made
+
+
+def _zeros(config: ConfigDict, channels: int, num_classes: int) -> dict[str, tf.Tensor]:
+    """The first two images of a replica's batch, or its only one, as zeros."""
+    count = min(config.batch_size // tf.distribute.get_strategy().num_replicas_in_sync, 2)
+    size = config.patches_of or config.image_size
+    batch = {"images": tf.zeros([count, size, size, channels], tf.uint8)}
+    batch |= {"labels": tf.zeros([count], tf.int32)} if num_classes else {}
+    supervised = any(objectives.find(term).supervised for term in config.terms)
+    return batch | ({f"labelled_{name}": value for name, value in batch.items()} if supervised else {})
+
+
+def _loss_names(update: JointUpdate, batch: dict[str, tf.Tensor]) -> list[str]:
+    """ "<player>/<name>" of each loss, by one pass, which finds what is wrong with a recipe before it has a run."""
+    frozen = update.settings._replace(batch_norm="frozen")
+    update = JointUpdate(update.networks, update.objectives, update.players, frozen)
+    zero = tf.constant(0, tf.int64)
+    forward = update.forward(batch, zero, zero)
+    losses = update.losses(forward, update.players)
+    update.diagnostics(forward, losses)
+    return list(flat(losses))
 
 
 def _networks(config, channels: int, num_classes: int, terms: dict[str, Objective], wanted: set[str]) -> dict:
@@ -90,9 +115,9 @@ def _networks(config, channels: int, num_classes: int, terms: dict[str, Objectiv
     nets |= {"discriminator": discriminator(config, num_classes)} if "discriminator" in wanted else {}
     nets |= {"encoder": encoder(config, channels, num_classes)} if "encoder" in wanted else {}
     zero, size = tf.constant(0, tf.int64), config.image_size
-    game = next(objective for objective in terms.values() if objective.game)
-    _check_pairs(config, terms, game, nets)
-    play = game.play(
+    primary = next(objective for objective in terms.values() if objective.primary)
+    _check_codes(config, terms, primary, nets)
+    forward = primary.forward(
         nets,
         tf.zeros([1, size, size, channels], tf.uint8),
         tf.zeros([1], tf.int32) if num_classes else None,
@@ -100,12 +125,12 @@ def _networks(config, channels: int, num_classes: int, terms: dict[str, Objectiv
         latent=(config.latent_size, config.prior),
         step=zero,
     )
-    critique = play.real if "discriminator" in nets else None
-    _check_needs(terms, critique, nets)
+    output = forward.real if "discriminator" in nets else None
+    _check_needs(terms, output, nets)
     if "denoiser" in wanted:
         nets["denoiser"] = _denoiser(config, nets["discriminator"])
     if "separator" in wanted:
-        nets["separator"] = _separator(config, play)
+        nets["separator"] = _separator(config, forward)
     return nets
 
 
@@ -127,13 +152,13 @@ def _denoiser(config: ConfigDict, discriminator: Network) -> Network:
     return made
 
 
-def _separator(config: ConfigDict, play: Play) -> Network:
-    if not hasattr(play.networks["generator"], "activations"):
+def _separator(config: ConfigDict, forward: Forward) -> Network:
+    if not hasattr(forward.networks["generator"], "activations"):
         raise UsageError(
             f"The generator {config.generator.network} shows no activations for a separator to see. "
-            "Set --config.generator.network=Thesis."
+            "Set --config.generator.network=Iliescu."
         )
-    data, samples = play.shown
+    data, samples = forward.shown
     if data.shape != samples.shape:
         raise UsageError(
             f"A separator sees activations of one shape, given {data.shape[1:]} of the discriminator and "
@@ -144,42 +169,40 @@ def _separator(config: ConfigDict, play: Play) -> Network:
     return made
 
 
-def _check_pairs(config: ConfigDict, terms: dict[str, Objective], game: Objective, nets: dict[str, Network]):
-    """Whether those that show D images, and D, agree on whether codes are with them."""
+def _check_codes(config: ConfigDict, terms: dict[str, Objective], primary: Objective, nets: dict[str, Network]):
+    """Raises UsageError where D and the terms do not agree on whether images come with their codes."""
     if "discriminator" not in nets:
         return
-    given = nets["discriminator"].judges_codes
-    if given != game.joint:
+    given = nets["discriminator"].takes_codes
+    if given != primary.takes_codes:
         raise UsageError(
-            f"This game shows the discriminator images {'with' if game.joint else 'without'} their codes, and "
+            f"This recipe shows D images {'with' if primary.takes_codes else 'without'} their codes, and "
             f"{config.discriminator.network} takes them {'with' if given else 'without'}. "
-            f"Set --config.discriminator.network{'=Ali' if game.joint else ''}."
+            f"Set --config.discriminator.network{'=ALI' if primary.takes_codes else ''}."
         )
     for term, objective in terms.items():
-        if given and objective.examples_apart:
+        if given and objective.per_example_gradients:
             raise UsageError(f"The term {term!r} shows the discriminator images without codes, and it judges both.")
 
 
-def _check_needs(terms: dict[str, Objective], critique: Critique | None, nets: dict[str, Network]):
+def _check_needs(terms: dict[str, Objective], output: DiscriminatorOutput | None, nets: dict[str, Network]):
     for term, objective in terms.items():
         for field in objective.needs:
-            if getattr(critique, field, None) is None:
+            if getattr(output, field, None) is None:
                 raise UsageError(
                     f"The term {term!r} needs the discriminator's {field}, which this recipe's does not give."
                 )
-        for name in objective.examples_apart:
-            mixing = {
-                type(layer).__name__ for layer in nets[name]._flatten_layers() if hasattr(layer, "mixes_examples")
-            }
+        for name in objective.per_example_gradients:
+            mixing = {type(layer).__name__ for layer in layers(nets[name]) if hasattr(layer, "couples_examples")}
             if mixing:
                 raise UsageError(
                     f"The term {term!r} takes each example's own gradient, and {', '.join(mixing)} in the {name} mixes "
                     f"them. Set --config.{name}.batch_norm=False, or --config.{name}.network to one without."
                 )
         if (
-            objective.game
-            and critique
-            and critique.reconstruction is not None
+            objective.primary
+            and output
+            and output.reconstruction is not None
             and "reconstruction" not in objective.needs
         ):
             raise UsageError(

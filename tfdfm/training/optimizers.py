@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from tfdfm.training.keras_internals import slots
+
 
 def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
     """The optimizer of a player by a recipe's keys `optimizer`.
@@ -57,11 +59,11 @@ class FusedAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient, variable, learning_rate):
         step = tf.cast(self.iterations.value + 1, tf.float32)
-        index = self._get_variable_index(variable)
+        momentum, velocity = slots(self, variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
+            m=momentum.handle,
+            v=velocity.handle,
             beta1_power=tf.pow(self.beta_1, step),
             beta2_power=tf.pow(self.beta_2, step),
             lr=tf.cast(learning_rate, tf.float32),

@@ -1,0 +1,194 @@
+"""The graph of 2015 from a file, an archive, a URL and a TF-Hub handle; what else comes is one line."""
+
+import functools
+import gzip
+import io
+import tarfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import logging
+from frozen import WEIGHTS, graph_def
+
+from tfdfm.classifiers import fetch, inception2015, inception_file, lookup
+from tfdfm.errors import Failure, UsageError
+
+GRAPH = graph_def(True).SerializeToString()
+IMAGES = np.random.default_rng(0).integers(0, 256, [3, 16, 16, 3], dtype=np.uint8)
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return made.getvalue()
+
+
+TGZ = archive({"LICENSE": b"Apache", f"./{inception_file.GRAPH}": GRAPH})
+
+
+@pytest.fixture
+def published(monkeypatch, tmp_path):
+    """The small graph's checksum in the place of the published one's."""
+    (tmp_path / "small.pb").write_bytes(GRAPH)
+    monkeypatch.setattr(inception_file, "CHECKSUM", inception_file.checksum(tmp_path / "small.pb"))
+
+
+@pytest.fixture
+def serve():
+    """Serves answers by path: bytes, (bytes, announced length), a status, or None for one that never comes."""
+    servers = []
+
+    def start(answers: dict) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                answer = answers[self.path]
+                if answer is None:
+                    return time.sleep(3)
+                content, length = answer if isinstance(answer, tuple) else (answer, None)
+                self.send_response(content if isinstance(content, int) else 200)
+                content = b"" if isinstance(content, int) else content
+                self.send_header("Content-Length", str(len(content) if length is None else length))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        servers[0].daemon_threads, servers[0].block_on_close = True, False
+        threading.Thread(target=servers[0].serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{servers[0].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+find = functools.partial(lookup.find, sets=None)
+
+
+@pytest.mark.usefixtures("published")
+def test_file_archive_and_url_give_the_same_classifier(tmp_path, serve):
+    (tmp_path / "archive.tgz").write_bytes(TGZ)
+    url = serve({"/a.tgz": TGZ, "/a.pb": GRAPH})
+    places = [tmp_path / "small.pb", tmp_path / "archive.tgz", f"file://{tmp_path}/archive.tgz", f"{url}/a.tgz"]
+    found = [find(f"inception2015:{place}", cache_dir=str(tmp_path)) for place in [*places, f"{url}/a.pb"]]
+    expected = inception2015.network(tmp_path / "small.pb")(IMAGES.astype(np.float32))
+    for one in found:
+        assert one.record == found[0].record and one.record["checksum"] == inception_file.CHECKSUM
+        assert one.num_classes == WEIGHTS["softmax/weights"].shape[1]
+        for given, wanted in zip(one.run(IMAGES), expected, strict=True):
+            np.testing.assert_allclose(given, wanted, rtol=1e-6)
+
+
+def test_progress_is_said(tmp_path, serve, monkeypatch):
+    said = []
+    monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
+    monkeypatch.setattr(fetch.time, "monotonic", iter(range(0, 99, 6)).__next__)
+    monkeypatch.setattr(fetch, "_CHUNK", 1 << 19)
+    fetch.fetch(f"{serve({'/a': bytes(1 << 21)})}/a", tmp_path / "a")
+    assert [text.partition("/a")[2] for text in said] == [".", ": 1.0 of 2.1 MB.", ": 2.1 of 2.1 MB."]
+    assert (tmp_path / "a").read_bytes() == bytes(1 << 21)
+
+
+@pytest.mark.usefixtures("published")
+def test_what_was_fetched_once_is_here_and_checked_again(tmp_path, serve, monkeypatch):
+    answers = {"/a.tgz": TGZ}
+    monkeypatch.setattr(inception_file, "URL", f"{serve(answers)}/a.tgz")
+    assert "inception2015" not in lookup.here(False, str(tmp_path))
+    find("inception2015", cache_dir=str(tmp_path))
+    answers.clear()
+    assert "inception2015" in lookup.here(False, str(tmp_path))
+    assert find("inception2015", cache_dir=str(tmp_path)).name == "inception2015"
+    kept = inception_file.kept(cache_dir=str(tmp_path))
+    kept.write_bytes(GRAPH[:-1])
+    with pytest.raises(Failure, match=f"{kept} is damaged .*SHA-256.*delete it"):
+        find("inception2015", cache_dir=str(tmp_path))
+
+
+def test_another_file_is_refused_from_a_url_and_warned_of_by_path(tmp_path, serve, monkeypatch):
+    (tmp_path / "a.pb").write_bytes(GRAPH)
+    given = inception_file.checksum(tmp_path / "a.pb")
+    with pytest.raises(Failure, match=f"another file: SHA-256 {given}, published {inception_file.CHECKSUM}"):
+        find(f"inception2015:{serve({'/a.pb': GRAPH})}/a.pb", cache_dir=str(tmp_path / "cache"))
+    assert not list((tmp_path / "cache").glob("inception2015-*[!k]"))  # but for the lock
+    said = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
+    assert find(f"inception2015:{tmp_path / 'a.pb'}").record["checksum"] == given
+    assert len(said) == 1 and given in said[0] and inception_file.CHECKSUM in said[0]
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (404, "Cannot fetch .*404"),
+        ((TGZ[:500], len(TGZ)), f"only 500 of {len(TGZ):,} bytes"),
+        (None, "nothing arrived within 0 s"),
+        (TGZ[:500], "damaged, or no archive"),
+        (archive({"other.pb": GRAPH}), f"no archive with {inception_file.GRAPH}"),
+        (gzip.compress(b"nonsense", mtime=0), "damaged, or no archive"),
+    ],
+    ids=["404", "short", "silent", "cut", "without", "no tar"],
+)
+def test_a_bad_answer_is_one_line_and_leaves_nothing(tmp_path, serve, monkeypatch, answer, expected):
+    monkeypatch.setattr(fetch, "QUIET", 0.4)
+    with pytest.raises(
+        Failure, match=f"(?s){expected}.*--classifier=inception2015:PATH.*Other classifiers here"
+    ) as one:
+        find(f"inception2015:{serve({'/a.tgz': answer})}/a.tgz", cache_dir=str(tmp_path / "cache"))
+    assert "\n" not in str(one.value)
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_a_place_that_is_none_and_a_network_that_is_away():
+    with pytest.raises(UsageError, match="given nowhere.pb, which is not there"):
+        find("inception2015:nowhere.pb")
+    with pytest.raises(Failure, match="Cannot fetch http://127.0.0.1:9/a.pb: .Errno 111. Connection refused. Or"):
+        find("inception2015:http://127.0.0.1:9/a.pb")
+
+
+class Hub(tf.Module):
+    """With tensorflow-gan's interface: 299 pixels in [-1, 1] -> pool_3 and logits."""
+
+    def __init__(self):
+        self.weights = tf.Variable(np.random.default_rng(0).normal(size=[3, 7]).astype(np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
+    def __call__(self, images):
+        tf.debugging.assert_equal(tf.shape(images)[1:3], 299)
+        features = tf.reduce_mean(images, [1, 2])
+        return {"pool_3": features[:, None, None], "logits": features @ self.weights}
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_hub_handle_is_tensorflow_gans_model(tmp_path, serve, signed):
+    module, folder = Hub(), tmp_path / "hub"
+    tf.saved_model.save(module, str(folder), signatures=module.__call__ if signed else None)
+    content = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    url = serve({"/tfgan/eval/inception/1?tf-hub-format=compressed": archive(content)})
+    by_url = find(f"inception2015:{url}/tfgan/eval/inception/1", cache_dir=str(tmp_path / "cache"))
+    by_path = find(f"inception2015:{folder}")
+    assert by_url.record == by_path.record and by_url.num_classes == 7
+    white = np.full([2, 8, 8, 1], 255, np.uint8)
+    for one in (by_url, by_path):
+        features, logits = one.run(white)
+        np.testing.assert_allclose(features, np.full([2, 3], 127 / 128), rtol=1e-5)
+        np.testing.assert_allclose(logits, features @ module.weights.numpy(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"nonsense" * 200, mtime=0)])
+def test_a_hub_that_gives_no_archive_is_one_line(tmp_path, serve, content):
+    url = serve({"/model?tf-hub-format=compressed": content})
+    with pytest.raises(Failure, match="no archive"):
+        find(f"inception2015:{url}/model", cache_dir=str(tmp_path))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]

@@ -1,0 +1,166 @@
+import json
+
+import pytest
+
+from tfdfm import objectives, recipes
+from tfdfm.errors import UsageError
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_is_valid_and_says_what_it_is(name):
+    config = recipes.check(recipes.recipe(name))
+    doc = (recipes.recipes() / f"{name}.py").read_text()
+    assert doc.startswith('"""') and "Run: python -m tfdfm.train" in doc.split('"""')[1]
+    assert set(config) & set(objectives.names()) == set(config.terms) & set(objectives.names())
+
+
+def test_a_whole_number_of_a_network_is_as_small_as_its_default_or_1():
+    config = recipes.recipe("cifar10_improved")
+    assert recipes.check(recipes.override(config, {"generator.reference": "0"})).generator.reference == 0
+    for key in ("generator.reference", "discriminator.kernels"):
+        wrong = recipes.override(recipes.recipe("cifar10_improved"), {key: "-1"})
+        with pytest.raises(UsageError, match=f"Expected {key} to be at least {int(key.endswith('kernels'))}, given -1"):
+            recipes.check(wrong)
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.names() if f"{name}_gan" in recipes.names()])
+def test_a_baseline_differs_from_its_recipe_in_the_terms_alone(name):
+    base, twin = recipes.recipe(name), recipes.recipe(f"{name}_gan")
+    assert [line.split(":")[0] for line in recipes.differences(base, twin)] == ["terms"]
+    assert set(base.terms) - set(twin.terms) == {"dfm"}
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "cifar10", "stl10", "imagenet32"])
+def test_the_named_sets_have_a_recipe_and_its_baseline(name):
+    assert recipes.recipe(name).dataset == name
+    assert f"{name}_gan" in recipes.names()
+
+
+@pytest.mark.parametrize(
+    ("asked", "run", "dataset"),
+    [
+        ((None, None), "digits", "digits"),
+        ((None, "mnist"), "mnist", "mnist"),
+        ((None, "folder:a/flowers"), "flowers", "folder:a/flowers"),
+        ((None, "lsun/bedroom"), "lsun_bedroom", "lsun/bedroom"),
+        (("cifar10_gan", None), "cifar10_gan", "cifar10"),
+        (("cifar10", "svhn_cropped"), "cifar10-svhn_cropped", "svhn_cropped"),
+        (("mnist_gan", "mnist"), "mnist_gan", "mnist"),
+    ],
+)
+def test_recipe_and_data_set_are_chosen_apart(asked, run, dataset):
+    label, config = recipes.select(*asked)
+    assert (label, config.dataset) == (run, dataset)
+
+
+def test_a_recipe_may_be_any_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from tfdfm.recipes import recipe\n\ndef get_config():\n    return recipe('mnist')\n")
+    assert recipes.select(str(path), None)[0] == "mine"
+
+
+def test_overrides_take_the_type_of_what_they_replace():
+    config = recipes.override(
+        recipes.defaults(),
+        {"dfm.sigma": "2", "flip": "true", "terms": "minimax,dfm", "dataset": "1e3", "generator.width": "8"},
+    )
+    assert (config.dfm.sigma, config.flip, config.dataset) == (2.0, True, "1e3")
+    assert (config.terms, config.generator.width) == (("minimax", "dfm"), 8)
+    assert recipes.override(recipes.defaults(), {"terms": "('minimax',)"}).terms == ("minimax",)
+
+
+@pytest.mark.parametrize("text", ["hinge", "('hinge', 2)", "['minimax', 'dmf']"])
+def test_terms_that_do_not_exist_are_refused(text):
+    with pytest.raises(UsageError):
+        recipes.check(recipes.override(recipes.defaults(), {"terms": text}))
+
+
+def test_a_networks_keys_are_its_own():
+    other = recipes.check(recipes.override(recipes.defaults(), {"generator.network": "FullyConnected"}))
+    assert other.generator.to_dict() == {"network": "FullyConnected", "depth": 5, "width": 64}
+    config = recipes.override(recipes.recipe("mnist_ebgan"), {"discriminator.depth": "3"})
+    assert recipes.check(config).discriminator.depth == 3
+    with pytest.raises(UsageError, match="Unknown key 'generator.depth'"):
+        recipes.override(recipes.defaults(), {"generator.depth": "3"})
+    config.discriminator.network = "DCGAN"
+    with pytest.raises(UsageError, match="DCGAN has no depth; its keys are batch_norm, network, width"):
+        recipes.check(config)
+
+
+@pytest.mark.parametrize("key", ["seed", "optimizer.halve_every"])
+def test_numbers_below_zero_are_refused(key):
+    with pytest.raises(UsageError, match=f"{key} to be at least 0, given -1"):
+        recipes.check(recipes.override(recipes.defaults(), {key: "-1"}))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A run's config.json: its path and its contents."""
+    path = tmp_path / "config.json"
+    contents = recipes.check(recipes.recipe("digits")).to_dict() | {"data": {"count": 1}}
+    path.write_text(json.dumps(contents))
+    return path, contents
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist_ebgan", "cifar10_began"])
+def test_what_a_run_stores_comes_back_the_same(tmp_path, name):
+    config, path = recipes.check(recipes.recipe(name)), tmp_path / "config.json"
+    path.write_text(json.dumps(config.to_dict() | {"data": {"count": 1}}))
+    assert recipes.differences(config, recipes.check(recipes.read(path))) == []
+
+
+def test_every_truncation_of_config_json_is_found(stored):
+    path, contents = stored
+    text = json.dumps(contents)
+    for length in range(len(text)):
+        path.write_text(text[:length])
+        with pytest.raises(UsageError, match=f"^{path} is damaged"):
+            recipes.read(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": None},
+        {"steps": "many"},
+        {"steps": 2.5},
+        {"terms": 3},
+        {"terms": [[3]]},
+        {"terms": ["nonsense"]},
+        {"generator": 3},
+        {"generator": {"network": "DCGAN"}},
+        {"generator": {"network": "DCGAN", "width": "wide"}},
+        {"optimizer": []},
+        {"flip": 1},
+        {"unknown": 1},
+    ],
+)
+def test_a_damaged_value_is_named_and_never_trained_on(stored, change):
+    path, contents = stored
+    path.write_text(json.dumps(contents | change))
+    with pytest.raises(UsageError) as error:
+        recipes.read(path)
+    assert str(path) in str(error.value) and next(iter(change)) in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["steps", "dfm", "optimizer", "terms"])
+def test_a_missing_key_is_named(stored, key):
+    path, contents = stored
+    path.write_text(json.dumps({name: value for name, value in contents.items() if name != key}))
+    with pytest.raises(UsageError, match=key):
+        recipes.read(path)
+
+
+@pytest.mark.parametrize("text", ["", "3", "[]", "null", '"text"', "\0\0\0\0", "{}"])
+def test_a_file_that_is_no_recipe_is_named(stored, text):
+    path, _ = stored
+    path.write_text(text)
+    with pytest.raises(UsageError, match=f"^{path} is damaged"):
+        recipes.read(path)
+
+
+def test_a_file_that_is_no_text_is_named(stored):
+    path, _ = stored
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(UsageError, match=f"^{path} is damaged"):
+        recipes.read(path)

@@ -1,0 +1,1 @@
+"""Networks that make features and logits of images, found by name."""

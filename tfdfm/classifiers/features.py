@@ -1,0 +1,95 @@
+"""What a classifier says of images, batch by batch: only features and logits stay, never the images."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfdfm import arrays, cache, files
+from tfdfm.classifiers.lookup import Classifier
+from tfdfm.errors import Failure
+
+BATCH = 64
+
+
+class Features(NamedTuple):
+    """Of N images, in their order."""
+
+    features: np.ndarray  # float32 [N, F]
+    logits: np.ndarray  # float32 [N, C]
+    keys: np.ndarray  # uint8 [N, 32], SHA-256 of each image: tells samples apart whatever their order
+
+
+def features(
+    images: np.ndarray, classifier: Classifier, progress: Callable[[int], None] = lambda done: None
+) -> Features:
+    """Features of `images`, uint8 [N, H, W, C] or what gives such images for a slice of rows, each asked once.
+
+    `progress` hears after each batch how many are done.
+    """
+    result = None
+    for block in arrays.blocks(len(images), BATCH):
+        drawn = images[block]
+        part = Features(*classifier.run(drawn), arrays.digests(drawn))
+        result = result or Features(*(np.empty((len(images), x.shape[1]), x.dtype) for x in part))
+        for whole, rows in zip(result, part, strict=True):
+            whole[block] = rows
+        progress(block.stop)
+    return result
+
+
+def cached(
+    pixels: np.ndarray,
+    classifier: Classifier,
+    progress: Callable[[int], None] = lambda done: None,
+    cache_dir: str | None = None,
+) -> Features:
+    """Features of uint8 images [N, H, W, C] on disk, kept in the cache under the images' content and memory-mapped.
+
+    Raises:
+        Failure: the cache is damaged or cannot be written.
+    """
+    directory = cache.folder(cache_dir)
+    target = directory / f"features-{_identity(pixels, classifier)}.npy"
+    if not target.exists():
+        with cache.locked(directory, target.stem):
+            if not target.exists():
+                _write(target, pixels, classifier, progress)
+    rows = _read(target, len(pixels))
+    keys = np.concatenate([arrays.digests(pixels[block]) for block in arrays.blocks(len(pixels))])
+    return Features(rows[:, : -classifier.num_classes], rows[:, -classifier.num_classes :], keys)
+
+
+def _identity(pixels: np.ndarray, classifier: Classifier) -> str:
+    about = json.dumps([arrays.content(pixels), classifier.record], sort_keys=True)
+    return hashlib.sha256(about.encode()).hexdigest()[:24]
+
+
+def _rows(pixels: np.ndarray, classifier: Classifier, progress: Callable[[int], None]) -> Iterator[np.ndarray]:
+    for block in arrays.blocks(len(pixels), BATCH):
+        yield np.concatenate(classifier.run(pixels[block]), axis=1)
+        progress(block.stop)
+
+
+def _write(target: Path, pixels: np.ndarray, classifier: Classifier, progress: Callable[[int], None]) -> None:
+    width = None
+    with cache.writing(f"the features {target}"), files.whole(target) as file:
+        for rows in _rows(pixels, classifier, progress):
+            if width is None:
+                width = rows.shape[1]
+                about = {"descr": "<f4", "fortran_order": False, "shape": (len(pixels), width)}
+                np.lib.format.write_array_header_1_0(file, about)
+            file.write(np.ascontiguousarray(rows, "<f4"))
+
+
+def _read(target: Path, count: int) -> np.ndarray:
+    try:
+        rows = np.load(target, mmap_mode="r")
+        if rows.ndim != 2 or len(rows) != count:
+            raise ValueError(f"expected {count} rows, found {list(rows.shape)}")
+    except (OSError, ValueError) as error:
+        raise Failure(f"The features {target} are damaged ({error}): delete the file, and it is made again.") from error
+    return rows

@@ -1,0 +1,60 @@
+"""The networks that make the features and logits of which scores are made, found by name."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from tfdfm.arrays import LabelledImages
+from tfdfm.classifiers import dataset, efficientnet, inception2015, inception_file, model_file
+from tfdfm.classifiers.binding import Classifier
+from tfdfm.errors import Failure, UsageError, nearest
+
+__all__ = ["Classifier", "find"]
+
+NAMES = ("dataset", "efficientnet_lite0", "inception2015")
+Sets = Callable[[], tuple[LabelledImages, LabelledImages]]
+
+
+def find(name: str, sets: Sets | None = None, cache_dir: str | None = None) -> Classifier:
+    """The classifier of that name.
+
+    Args:
+        name: one of NAMES, "inception2015:" and a path, URL or TF-Hub handle, or the path of a SavedModel or Keras
+            file (see `modelfile`).
+        sets: gives the labelled training and held-out images, of which `dataset` learns; None: there are no labels.
+        cache_dir: where what is trained or fetched is kept.
+
+    Raises:
+        UsageError: no such classifier, or it lacks what it needs.
+        Failure: it cannot be fetched, or its file is damaged or another one. Both say how to get it and which are here.
+    """
+    try:
+        return _find(name, sets, cache_dir)._replace(name=name)
+    except (UsageError, Failure) as error:
+        others = [other for other in here(sets is not None, cache_dir) if other != name]
+        raise type(error)(f"{error} Other classifiers here: {', '.join(others) or 'none'}.") from error
+
+
+def here(labelled: bool, cache_dir: str | None = None) -> list[str]:
+    """Those of NAMES that can be used now, of a reference set with labels or without."""
+    found = [
+        labelled,
+        importlib.util.find_spec(efficientnet.PACKAGE) is not None,
+        inception_file.kept(cache_dir=cache_dir).exists(),
+    ]
+    return [name for name, usable in zip(NAMES, found, strict=True) if usable]
+
+
+def _find(name: str, sets: Sets | None, cache_dir: str | None) -> Classifier:
+    kind, _, place = name.partition(":")
+    if name == "dataset" and sets is None:
+        raise UsageError("The classifier 'dataset' learns from labels: take a reference set that has them.")
+    if name == "dataset":
+        return dataset.find(*sets(), cache_dir)
+    if name == "efficientnet_lite0":
+        return efficientnet.find()
+    if kind == "inception2015":
+        return inception2015.find(place, cache_dir)
+    if (path := Path(name).expanduser()).exists():
+        return model_file.find(path)
+    raise UsageError(nearest("classifier", name, [*NAMES, "inception2015:PATH", "the path of a SavedModel or .keras"]))

@@ -1,0 +1,96 @@
+"""Latents z: drawn in training, drawn from a user's seed, and the way from one to the next.
+
+What a seed gives is exact in IEEE arithmetic, so that a row is bit for bit the same in any batch, process and server;
+TensorFlow's logarithm and cosine are not (their last bit depends on the place).
+"""
+
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfdfm.errors import UsageError
+from tfdfm.random import Random, seed_bits, unit
+
+PER_SEED = 1_000_000  # seeds of a model for each --seed of a command: image i of --seed=N is that of PER_SEED N + i
+LATENTS, LABELS = 0, 1  # purposes of a seed's bits
+_OCTAVES, _PARTS = 32, 4  # of (0, 1], in which the normal quantile is a cubic
+
+
+def draw(random: Random, batch: int, width: int, prior: str) -> tf.Tensor:
+    """float32 [batch, width], uniform in [-1, 1) or ~ N(0, 1): those of a training step."""
+    if prior == "normal":
+        return random.normal("latents", [batch, width])
+    return random.uniform("latents", [batch, width]) * 2.0 - 1.0
+
+
+def from_seeds(seeds: tf.Tensor, width: int, prior: str) -> tf.Tensor:
+    """int64 [B] -> float32 [B, width], uniform in [-1, 1) or ~ N(0, 1)."""
+    drawn = seed_bits(seeds, width, LATENTS)
+    return normal(drawn) if prior == "normal" else unit(drawn) * 2.0 - 1.0
+
+
+def labels_from_seeds(seeds: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """int64 [B] -> int64 [B] in [0, num_classes), each as likely as the others to 2^-32."""
+    drawn = tf.cast(seed_bits(seeds, 1, LABELS)[:, 0], tf.int64)
+    return tf.bitwise.right_shift(drawn * num_classes, tf.constant(32, tf.int64))
+
+
+def labels_in_turn(asked: Sequence[int] | None, count: int, num_classes: int) -> np.ndarray | None:
+    """int64 [count]: the asked ones in turn, all classes in turn if none are; None for an unconditional model.
+
+    Raises:
+        UsageError: labels asked of an unconditional model, or out of range.
+    """
+    if not num_classes:
+        if asked:
+            raise UsageError("--labels given, but this model is unconditional. Leave it out.")
+        return None
+    for label in asked or []:
+        if not 0 <= label < num_classes:
+            raise UsageError(f"Expected --labels between 0 and {num_classes - 1}, given {label}.")
+    return np.resize(np.asarray(asked or range(num_classes), np.int64), count)
+
+
+def interpolate(ends: np.ndarray, steps: int, prior: str) -> np.ndarray:
+    """Latents [R + 1, Z] -> [R, steps, Z], from each to the next: straight (uniform) or on the sphere (normal)."""
+    a, b = ends[:-1, None], ends[1:, None]  # [R, 1, Z]
+    t = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
+    if prior == "uniform":
+        return (1 - t) * a + t * b
+    cosine = (a * b).sum(-1, keepdims=True) / (
+        np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
+    )
+    angle = np.arccos(np.clip(cosine, -1 + 1e-6, 1 - 1e-6))
+    return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+
+
+def normal(drawn: tf.Tensor) -> tf.Tensor:
+    """uint32 -> float32 ~ N(0, 1), |z| < 6.4: the sign, and the quantile of the other 31 bits.
+
+    A float's exponent and first two mantissa bits name a quarter of an octave, its other bits the place in it; there
+    the quantile is a cubic through four of its points, right to 3e-6.
+    """
+    tail = tf.bitwise.right_shift(tf.bitwise.left_shift(drawn, 1), 1)  # 31 bits
+    tail = (tf.cast(tf.bitcast(tail, tf.int32), tf.float32) + 0.5) * 2.0**-31  # P(|Z| > |z|), in (0, 1]
+    pattern = tf.bitcast(tail, tf.int32)
+    row = tf.bitwise.right_shift(pattern, 21) - ((127 - _OCTAVES) << 2)
+    place = tf.cast(tf.bitwise.bitwise_and(pattern, (1 << 21) - 1), tf.float32) * 2.0**-21
+    a, b, c, d = (tf.gather(column, row) for column in _cubics().T)
+    magnitude = ((d * place + c) * place + b) * place + a
+    sign = tf.bitwise.bitwise_and(drawn, tf.constant(1 << 31, tf.uint32))
+    return tf.bitcast(tf.bitwise.bitwise_xor(tf.bitcast(magnitude, tf.uint32), sign), tf.float32)
+
+
+def _cubics() -> np.ndarray:
+    """float32 [rows, 4], coefficients by rising power; the last row is the quantile of 1 itself, zero."""
+    quantile = statistics.NormalDist().inv_cdf
+    points = (1 - np.cos(np.pi * (np.arange(4) + 0.5) / 4)) / 2  # Chebyshev's in [0, 1]
+    powers = np.linalg.inv(np.vander(points, increasing=True))
+    rows = np.zeros([_OCTAVES * _PARTS + 1, 4], np.float32)
+    for row in range(_OCTAVES * _PARTS):
+        octave, part = divmod(row, _PARTS)
+        tails = 2.0 ** (octave - _OCTAVES) * (1 + (part + points) / _PARTS)
+        rows[row] = powers @ [-quantile(tail / 2) for tail in tails]
+    return rows

@@ -1,0 +1,25 @@
+"""The output of a discriminator."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class DiscriminatorOutput(NamedTuple):
+    """Of a batch, all float32; None where the discriminator has no such output."""
+
+    score: tf.Tensor  # [B]      logit, critic value or energy
+    features: tf.Tensor | None = None  # [B, F]   Phi(x), after the ReLU
+    class_logits: tf.Tensor | None = None  # [B, C]
+    reconstruction: tf.Tensor | None = None  # [B, H, W, C]
+    activations: tf.Tensor | None = None  # [B, h, w, M]  of an inner layer, before its nonlinearity
+
+
+def of_reconstruction(images, code, reconstruction, energy: Callable[[tf.Tensor], tf.Tensor]) -> DiscriminatorOutput:
+    """An autoencoder's: the score is the `energy` [B] of its error [B, H, W, C], the features are the code [B, F]."""
+    images = tf.cast(images, tf.float32)
+    reconstruction = tf.reshape(tf.cast(reconstruction, tf.float32), tf.shape(images))
+    return DiscriminatorOutput(
+        energy(reconstruction - images), tf.cast(code, tf.float32), reconstruction=reconstruction
+    )

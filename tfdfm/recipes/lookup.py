@@ -1,0 +1,69 @@
+"""Where recipes are found, and which one a command means."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from ml_collections import ConfigDict
+
+from tfdfm.errors import UsageError, nearest
+from tfdfm.recipes import stored
+
+PACKAGE = Path(__file__).resolve().parents[1]
+FALLBACK = "custom"  # the recipe of data sets without one of their own
+
+
+def recipes() -> Path:
+    """The folder of recipes: a checkout's configs/ beside the imported package, else the installed tfdfm/configs/."""
+    checkout = PACKAGE.parent
+    return checkout / "configs" if (checkout / "setup.cfg").exists() else PACKAGE / "configs"
+
+
+def names() -> list[str]:
+    return [path.stem for path in recipes().glob("*.py") if path.stem != "__init__"]
+
+
+def recipe(name: str) -> ConfigDict:
+    """The recipe of that name, or of a path to a .py with get_config() or to a run's config.json.
+
+    Raises:
+        UsageError: there is none, or it cannot be read; says which exist.
+    """
+    path = _path(name)
+    return stored.read(path) if path.suffix == ".json" else _module(path).get_config()
+
+
+def grid(name: str) -> dict[str, tuple]:
+    """{key: values} of a recipe whose file has get_grid(); {} of others. Raises UsageError: as `recipe`."""
+    path = _path(name)
+    module = None if path.suffix == ".json" else _module(path)
+    return module.get_grid() if hasattr(module, "get_grid") else {}
+
+
+def _path(name: str) -> Path:
+    path = Path(name) if name.endswith((".py", ".json")) else recipes() / f"{name}.py"
+    if not path.exists():
+        raise UsageError(f"{nearest('recipe', name, names())} Pass --config=NAME or the path of a .py or config.json.")
+    return path
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def select(name: str | None, dataset: str | None) -> tuple[str, ConfigDict]:
+    """(name of a run, recipe) from --config and --dataset: a data set's own recipe, or the one for any data."""
+    known = names()
+    chosen = name or (dataset if dataset in known else FALLBACK if dataset else "digits")
+    config = recipe(chosen)
+    label = Path(chosen).stem
+    if dataset and dataset != config.dataset:
+        short = (
+            Path(dataset.removeprefix("folder:")).name if dataset.startswith("folder:") else dataset.replace("/", "_")
+        )
+        label = short if chosen == FALLBACK else f"{label}-{short}"
+        config.dataset = dataset
+    return label, config

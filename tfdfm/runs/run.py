@@ -1,0 +1,198 @@
+"""A run: a recipe, a directory, and the training that starts or resumes in it."""
+
+import json
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from absl import logging
+from ml_collections import ConfigDict
+
+from tfdfm import data, files, recipes
+from tfdfm.classifiers import of_data
+from tfdfm.errors import UsageError
+from tfdfm.runs import ensembles, monitoring, test_error
+from tfdfm.runs.callbacks import callbacks
+from tfdfm.runs.checkpoints import Checkpoints, writing
+from tfdfm.runs.resolve import resolve, supervised
+from tfdfm.runs.signals import Signals
+from tfdfm.training import build, distribution
+from tfdfm.training.trainer import GRID, Trainer
+
+
+class Stopped(NamedTuple):
+    """A run that was told to stop, its state saved."""
+
+    signal: signal.Signals
+    step: int
+
+
+def train(
+    config: ConfigDict, run_dir: Path, data_dir: str | None = None, ensemble: Path | None = None
+) -> Stopped | None:
+    """Trains until `config.steps`, from the last good checkpoint of `run_dir` if there is one.
+
+    `ensemble` is the directory of the ensemble that the model belongs to, if any; it gets its own config.json.
+
+    Returns:
+        What stopped it, be it in its last step; None if nothing did.
+    Raises:
+        UsageError: a recipe that cannot run, or another one than the run's.
+        Failure: data that cannot be had, a disk that cannot be written, damage, a loss that is not finite.
+    """
+    config, found = resolve(config, data_dir)
+    strategy = distribution.strategy(config.distribution)
+    distribution.check(strategy, config.batch_size, config.steps_per_execution)
+    trainer = build_trainer(config, found, strategy)  # first: it finds mistakes before hours of preparing data
+    chief = distribution.is_chief(strategy)
+    images = _recorded(config, run_dir, ensemble, data_dir, write=chief)
+    checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
+    journal = run_dir / "metrics.jsonl"
+    first = checkpoints.restore() or 0
+    if chief and first and config.score_every:  # in case it was killed between saving and keeping
+        monitoring.keep_best(journal, checkpoints, first)
+    if first >= config.steps:
+        logging.info("Already at step %d of %d: a larger --steps goes on from there.", first, config.steps)
+        return None
+    if first:
+        logging.info("Going on from step %d of %d.", first, config.steps)
+    scorers = _scorers(config, trainer, images, journal, data_dir, chief=chief)
+    with Signals() as signals:
+        shown = images.pixels[: GRID // 2] if "encoder" in trainer.networks else None
+        calls = callbacks(
+            run_dir, config, checkpoints, signals, chief=chief, first_step=first, scorers=scorers, shown=shown
+        )
+        steps = config.steps - first
+        trainer.fit(
+            _batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False
+        )
+    return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
+
+
+def _recorded(config: ConfigDict, run_dir: Path, ensemble: Path | None, data_dir: str | None, *, write: bool):
+    """The images of the run's classes, when its config.json and the ensemble's are written."""
+    images = data.load(config.dataset, image_size=config.patches_of or config.image_size, data_dir=data_dir)
+    if ensemble:
+        together = ensembles.ensemble(config)
+        record(ensemble, together, ensembles.own(together, images), write=write)
+    images = ensembles.own(config, images)
+    data.check_batch_size(images, config.batch_size)
+    record(run_dir, config, images, write=write)
+    return images
+
+
+def _scorers(config: ConfigDict, trainer: Trainer, images: data.Images, journal: Path, data_dir, *, chief: bool):
+    """The callbacks that add test error and scores to the logs."""
+    found = []
+    if config.test_every:
+        held_out = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir, split="test")
+        held_out = ensembles.own(config, held_out)
+        found.append(test_error.TestError(test_error.HeldOut(trainer.networks["discriminator"], held_out)))
+    if config.score_every:
+        found.append(_scores(config, images, journal, data_dir, chief=chief))
+    return found
+
+
+def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: str | None, *, chief: bool):
+    if not chief:
+        return monitoring.Scores(None, journal, config)
+    logging.info("Scores every %d steps, by a classifier of %s.", config.score_every, config.dataset)
+    classifier = of_data.find("dataset", config.dataset, config.image_size, data_dir)
+    accuracy, count = classifier.record["accuracy"], len(images.pixels)
+    logging.info("The classifier is right on %.2f %% of held-out images. It looks at %d now.", 100 * accuracy, count)
+    return monitoring.Scores(monitoring.Scorer(classifier, images, conditional=config.conditional), journal, config)
+
+
+def build_trainer(config: ConfigDict, found: data.Description, strategy: tf.distribute.Strategy) -> Trainer:
+    """The trainer of a resolved recipe, its variables made by the strategy."""
+    jit = distribution.use_xla(config.jit, strategy, config.batch_norm)
+    with strategy.scope():
+        return build.trainer(config, found.channels, found.num_classes or 0, jit=jit)
+
+
+def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
+    """Resolves, builds and traces one step on zeros, without data. {network: number of weights}."""
+    config, found = resolve(config, data_dir)
+    strategy = distribution.strategy(config.distribution)
+    distribution.check(strategy, config.batch_size, config.steps_per_execution)
+    trainer = build_trainer(config, found, strategy)
+    size, share = config.patches_of or config.image_size, config.batch_size // strategy.num_replicas_in_sync
+    share *= config.n_critic
+    batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
+    batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
+    batch |= {f"labelled_{name}": spec for name, spec in batch.items()} if supervised(config) else {}
+
+    @tf.function(autograph=False)
+    def step(batch):
+        return strategy.run(trainer.train_step, (batch,))
+
+    step.get_concrete_function(batch)
+    return {
+        name: sum(w.shape.num_elements() for w in net.trainable_variables) for name, net in trainer.networks.items()
+    }
+
+
+def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):
+    labelled = data.labelled(images, config.num_labelled, config.seed) if config.num_labelled else None
+
+    def of_worker(context: tf.distribute.InputContext):
+        local = context.num_replicas_in_sync // context.num_input_pipelines
+        start = context.input_pipeline_id * local
+        return data.batches(
+            images,
+            batch_size=config.batch_size,
+            first_step=first,
+            last_step=config.steps,
+            seed=config.seed,
+            replicas=context.num_replicas_in_sync,
+            local_replicas=range(start, start + local),
+            moves=config.n_critic,
+            labelled=labelled,
+            supervised=supervised(config),
+        )
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def record(run_dir: Path, config: ConfigDict, images: data.Images, *, write: bool):
+    """Writes config.json, or holds the run's own against this recipe: only `steps` may grow.
+
+    Raises:
+        UsageError: lists the keys that changed.
+    """
+    path = run_dir / "config.json"
+    about = {
+        "source": images.source,
+        "count": len(images.pixels),
+        "channels": images.pixels.shape[-1],
+        "num_classes": len(images.class_names) or None,
+        "class_names": list(images.class_names),
+    }
+    if path.exists():
+        _compare(path, config, about)
+    if write:
+        with writing(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            with files.whole(path) as file:
+                file.write(json.dumps(config.to_dict() | {"data": about}, indent=2).encode() + b"\n")
+
+
+def _compare(path: Path, config: ConfigDict, about: dict):
+    old = recipes.check(recipes.read(path))
+    changed = recipes.differences(old, config)
+    if config.steps >= old.steps:
+        changed = [line for line in changed if not line.startswith("steps:")]
+    before = json.loads(path.read_text()).get("data")
+    changed += [f"data: {before} -> {about}"] if before != about else []
+    if changed:
+        raise UsageError(
+            f"{path.parent} holds a run with other settings, and only steps may grow: {'; '.join(changed)}."
+            " Pass another --run_dir, or the run's own settings."
+        )
+
+
+def forget():
+    """Frees what Keras keeps of a trainer, before the next one of this process."""
+    keras.utils.clear_session()

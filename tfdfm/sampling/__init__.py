@@ -1,0 +1,1 @@
+"""Trained generators: restored, sampled and exported."""

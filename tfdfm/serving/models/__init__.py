@@ -1,0 +1,1 @@
+"""Models and their versions in memory and on disk."""

@@ -1,0 +1,167 @@
+"""The joint update: every player's gradient with all networks fixed. It changes nothing, so XLA can compile it."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfdfm.errors import UsageError
+from tfdfm.networks.layers import BatchStatistics
+from tfdfm.objectives.base import Objective
+from tfdfm.objectives.forward import Forward
+from tfdfm.random import Random
+
+
+class Player(NamedTuple):
+    name: str
+    owns: tuple[str, ...]  # networks
+    optimizer: keras.optimizers.Optimizer
+    is_critic: bool = False  # whether it also takes the critic steps before the joint update
+
+
+class Settings(NamedTuple):
+    """A recipe's keys of the same names, as far as the update needs them."""
+
+    batch_size: int  # over all replicas
+    latent_size: int
+    prior: str  # "uniform" in [-1, 1) or "normal"
+    seed: int
+    n_critic: int = 1  # critic steps of an update, each on a batch of its own; the others share in the last one
+    image_size: int = 0
+    patches_of: int = 0  # side of the images in a batch, from which patches of image_size are cut; 0: not at all
+    flip: bool = False
+    batch_norm: str = "local"  # statistics of each replica's batch, "synchronised": the global one's, "frozen": none
+    ema_decay: float = 0.0  # of the EMA generator; 0: none is kept
+
+
+class Gradients(NamedTuple):
+    """One replica's share: summed over replicas, gradients and logs are those of the global batch."""
+
+    of_players: dict[str, list[tf.Tensor]]  # by player, for its own weights
+    logs: dict[str, tf.Tensor]  # losses and diagnostics; of a critic step its losses alone
+    statistics: dict[str, tf.Tensor]  # of the batch, by the path of the population statistic that learns from them
+
+
+class JointUpdate:
+    """Networks, objectives and players together: a function from (batch, step, position) to `Gradients`."""
+
+    def __init__(self, networks: dict, objectives: dict[str, Objective], players: list[Player], settings: Settings):
+        self.networks, self.objectives, self.players, self.settings = networks, objectives, players, settings
+        self.populations = {w.path: w for network in networks.values() for w in network.non_trainable_variables}
+        self._forward = next(objective.forward for objective in objectives.values() if objective.primary)
+
+    def weights(self, player: Player) -> list[keras.Variable]:
+        return [w for name in player.owns for w in self.networks[name].trainable_variables]
+
+    def movers(self, critic_only: bool) -> list[Player]:
+        """The players that take part in a critic step, or in the joint update."""
+        return [player for player in self.players if player.is_critic or not critic_only]
+
+    def gradients(
+        self,
+        batch: dict[str, tf.Tensor],
+        step: tf.Tensor,
+        position: tf.Tensor,
+        *,
+        critic_step: int | tf.Tensor = 0,
+        critic_only: bool = False,
+        logged: bool | tf.Tensor = False,
+    ) -> Gradients:
+        """Of one of a step's `n_critic` critic steps, the last of which is the joint update.
+
+        Args:
+            batch: of this replica.
+            step: int64, finished steps.
+            position: int64, place of the batch's first example in the global batch.
+            critic_step: those of this step before it.
+            critic_only: whether the critic moves alone.
+            logged: whether the gradient norms of the generator's terms are wanted; 0 otherwise.
+        """
+        players = self.movers(critic_only)
+        with tf.GradientTape(persistent=True) as tape:
+            forward = self.forward(batch, step, position, critic_step)
+            losses = self.losses(forward, players)
+            shares = {name: {term: self._share(value) for term, value in of.items()} for name, of in losses.items()}
+            totals = {name: tf.add_n(list(of.values())) for name, of in shares.items()}
+        gradients = {p.name: tape.gradient(totals[p.name], _values(self.weights(p))) for p in players}
+        logs = flat(shares)
+        if not critic_only:
+            logs |= {name: self._share(value) for name, value in self.diagnostics(forward, losses).items()}
+            logs |= self._gradient_norms(tape, shares.get("generator", {}), logged)
+        recorded = forward.tracked.recorded if forward.tracked else []
+        return Gradients(gradients, logs, {variable.path: value for variable, value in recorded})
+
+    def forward(self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor, critic_step=0) -> Forward:
+        """The forward passes of one critic step or joint update; arguments as of `gradients`."""
+        s = self.settings
+        synchronised = s.batch_norm == "synchronised"
+        statistics = (None, None) if s.batch_norm == "frozen" else (BatchStatistics(synchronised) for _ in range(2))
+        tracked, untracked = statistics
+        return self._forward(
+            self.networks,
+            batch["images"],
+            batch.get("labels"),
+            labelled=(batch["labelled_images"], batch["labelled_labels"]) if "labelled_images" in batch else None,
+            random=Random(s.seed, step * s.n_critic + tf.cast(critic_step, tf.int64), position),
+            latent=(s.latent_size, s.prior),
+            step=step,
+            crop=s.image_size if s.patches_of else 0,
+            flip=s.flip,
+            tracked=tracked,
+            untracked=untracked,
+            terms=tuple(self.objectives.values()),
+        )
+
+    def losses(self, forward: Forward, players: list[Player]) -> dict[str, dict[str, tf.Tensor]]:
+        """{player: {name: loss, [B] or scalar}}. Raises UsageError: two terms have one of the same name."""
+        found = {}
+        for player in players:
+            own = [getattr(objective, f"{player.name}_loss", None) for objective in self.objectives.values()]
+            found[player.name] = _joined(loss(forward) for loss in own if loss)
+        return found
+
+    def diagnostics(self, forward: Forward, losses: dict[str, dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+        """{name: scalar}. Raises UsageError: two terms have one of the same name."""
+        return _joined(objective.diagnostics(forward, losses) for objective in self.objectives.values())
+
+    def _share(self, value: tf.Tensor) -> tf.Tensor:
+        """[B] over the global batch, a scalar over replicas; Keras optimisers sum gradients over replicas."""
+        if value.shape.rank:
+            return tf.reduce_sum(value) / self.settings.batch_size
+        return value / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def _gradient_norms(self, tape, shares: dict[str, tf.Tensor], logged: bool | tf.Tensor) -> dict[str, tf.Tensor]:
+        """Of each term of the generator: the mean over replicas of their own gradients' norms.
+
+        Left out with synchronised batch norm, whose gradient talks to the other replicas and cannot stand in a
+        branch.
+        """
+        if self.settings.batch_norm == "synchronised" or not shares:
+            return {}
+        weights = _values(next(self.weights(p) for p in self.players if p.name == "generator"))
+        norms = tf.cond(
+            tf.convert_to_tensor(logged),
+            lambda: [tf.linalg.global_norm(tape.gradient(share, weights)) for share in shares.values()],
+            lambda: [tf.zeros([])] * len(shares),
+        )
+        return {f"generator/gradient_norm_{term}": norm for term, norm in zip(shares, norms, strict=True)}
+
+
+def flat(losses: dict[str, dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """{"<player>/<name>": loss}"""
+    return {f"{player}/{name}": value for player, of in losses.items() for name, value in of.items()}
+
+
+def _joined(parts) -> dict[str, tf.Tensor]:
+    found = {}
+    for part in parts:
+        if twice := sorted(found.keys() & part.keys()):
+            raise UsageError(
+                f"Two terms of this recipe both have a {', '.join(twice)}. Set --config.terms to one of them."
+            )
+        found |= part
+    return found
+
+
+def _values(variables: list[keras.Variable]) -> list[tf.Variable]:
+    return [variable.value for variable in variables]
