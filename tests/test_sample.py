@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm import cli, sample, train
+from tfdfm import cli, latents, sample, train
 from tfdfm.errors import Failure, UsageError
 from tfdfm.sampling import restore
 from tfdfm.sampling.sampler import Local
@@ -74,8 +74,8 @@ def test_an_image_is_the_models_of_its_seed(made, tmp_path):
 
 
 def test_labels_come_in_turn(made):
-    assert restore.labels([3, 5], 5, 10).tolist() == [3, 5, 3, 5, 3]
-    assert restore.labels([], 12, 10).tolist() == [*range(10), 0, 1]
+    assert latents.labels_in_turn([3, 5], 5, 10).tolist() == [3, 5, 3, 5, 3]
+    assert latents.labels_in_turn([], 12, 10).tolist() == [*range(10), 0, 1]
     three, five = Local(restore.load(made(conditional=True))).images([0, 0], [3, 5])
     assert not np.array_equal(three, five)
 
@@ -95,7 +95,7 @@ def test_the_average_makes_the_images_where_it_is_kept(made):
 def test_interpolation_goes_from_each_latent_to_the_next(made, prior):
     ends, named = Local(restore.load(made(prior=prior))).latents(range(4))
     assert named == prior
-    path = restore.interpolate(ends, 8, prior)
+    path = latents.interpolate(ends, 8, prior)
     assert path.shape == (3, 8, 8)
     np.testing.assert_allclose(path[:, 0], ends[:-1], atol=1e-5)
     np.testing.assert_allclose(path[:, -1], ends[1:], atol=1e-5)
@@ -164,3 +164,12 @@ def test_a_place_that_cannot_be_written_is_one_line(made, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(Failure, match=r"^Cannot write \S+/file/grid.png"):
         draw(made(), f"--out={tmp_path / 'file' / 'grid.png'}")
+
+
+@pytest.mark.parametrize("changes", [{}, {"conditional": True, "seed": 3}])
+def test_the_grid_of_the_last_step_can_be_asked_for_again(made, tmp_path, changes):
+    run_dir = made(**changes)
+    draw(run_dir, "--num=64", f"--seed={changes.get('seed', 0)}", f"--out={tmp_path / 'grid.png'}")
+    shown, asked = read(run_dir / "samples" / "step_0000002.png"), read(tmp_path / "grid.png")
+    assert shown.shape == asked.shape == (135, 135, 1)
+    assert np.abs(np.subtract(shown, asked, dtype=int)).max() <= 1  # a rounding at most

@@ -96,7 +96,7 @@ def test_each_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
 
 def test_a_signal_in_the_last_step_of_the_last_seed_is_an_end_like_any_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "train", lambda config, *_: run.Stopped(signal.SIGTERM, recipes.steps))
+    monkeypatch.setattr(run, "train", lambda config, *_: run.Stopped(signal.SIGTERM, config.steps))
     assert execute() == 0
     assert execute("--seeds=0,1") == 128 + signal.SIGTERM
     assert re.fullmatch(r"Stopped by SIGTERM at step 3; the same .*\n", capsys.readouterr().out)

@@ -1,13 +1,12 @@
-"""The folder of what is prepared once and used again, and who may prepare it just now."""
+"""The cache: a folder for what is prepared once and used again, by one process at a time."""
 
-import contextlib
-import fcntl
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import logging
+from filelock import FileLock, Timeout
 
 from tfdfm import files
 
@@ -23,24 +22,23 @@ def folder(cache_dir: str | None = None) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tfdfm"
 
 
-@contextlib.contextmanager
-def locked(directory: Path, name: str) -> Iterator[None]:
-    """Only one process at a time prepares `name`, a file name; the system frees the lock of a killed one."""
-    target = directory / f"{name}.lock"
-    with writing(f"the cache {target}"):
+def once(directory: Path, name: str, there: Callable[[], bool], make: Callable[[], object]) -> None:
+    """`make()`, unless it is `there()`, while no other process makes `name` (a file name) in this cache.
+
+    The lock of a killed process is free again.
+    """
+    if there():
+        return
+    lock = FileLock(directory / f"{name}.lock")
+    with writing(f"the cache {lock.lock_file}"):
         directory.mkdir(parents=True, exist_ok=True)
-        handle = os.open(target, os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            logging.info("Waiting for another process that prepares %s.", name)
+            lock.acquire()
     try:
-        with writing(f"the cache {target}"):
-            _acquire(handle, name)
-        yield
+        if not there():  # another process may have made it meanwhile
+            make()
     finally:
-        os.close(handle)
-
-
-def _acquire(handle: int, name: str) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        logging.info("Waiting for another process that prepares %s.", name)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock.release()

@@ -40,7 +40,10 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 
 def sync(path: Path) -> None:
     """Waits until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    windows = os.name == "nt"  # which syncs files that are open for writing, and no folders
+    if windows and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

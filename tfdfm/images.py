@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfdfm import files
 
+SIZES = (16, 32, 48, 64, 96, 128)  # sides, in pixels, for which there are DCGANs
 _GAP = 1  # black pixels between neighbours in a grid
 
 

@@ -124,11 +124,11 @@ def _loop_seconds(trainer, images, config, steps: int, folder: str) -> float:
 def _overhead(trainer, folder: str, config) -> float:
     """Seconds a step of checkpoints and sample grids at the recipe's intervals."""
     checkpoints = Checkpoints(Path(folder) / "checkpoints", trainer.variables_by_name())
-    trainer.fixed_samples()
+    trainer.grid()
     seconds = {}
     for name, call in {
         "checkpoint_every": lambda: checkpoints.save(1),
-        "sample_every": lambda: np.asarray(trainer.fixed_samples()),
+        "sample_every": lambda: np.asarray(trainer.grid()),
     }.items():
         start = time.perf_counter()
         call()
@@ -150,7 +150,7 @@ def _flops(trainer, images, config) -> float:
     batch = next(iter(_batches(images, config, 1)))
     zero = tf.constant(0, tf.int64)
     function = tf.function(
-        lambda b, s, p: trainer.joint_update.move(b, s, p)[:1], autograph=False
+        lambda b, s, p: trainer.joint_update.gradients(b, s, p)[:1], autograph=False
     ).get_concrete_function(batch, zero, zero)
     seen, todo, total = set(), [t.op for t in function.graph.outputs], 0.0
     while todo:

@@ -68,10 +68,7 @@ def test_the_cache_lies_under_xdg_cache_home(tmp_path, monkeypatch):
 def test_a_cache_in_a_read_only_folder_is_used(tmp_path, monkeypatch):
     load("digits", image_size=8, cache_dir=str(tmp_path))
 
-    def no_lock(*_):
-        raise AssertionError("asked for the lock")
-
-    monkeypatch.setattr(cache, "locked", no_lock)
+    monkeypatch.setattr(cache, "FileLock", None)
     assert len(load("digits", image_size=8, cache_dir=str(tmp_path)).pixels) == 1797
 
 

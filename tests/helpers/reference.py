@@ -1,4 +1,4 @@
-"""A toy recipe's move written slowly, in float64 and plain operations, from equations 1, 2, 4 and 5 of the paper."""
+"""A toy recipe's joint update, slowly, in float64 and plain operations, from equations 1, 2, 4 and 5 of the paper."""
 
 import numpy as np
 import tensorflow as tf

@@ -69,8 +69,8 @@ def replicated(trainer: Trainer, strategy: tf.distribute.Strategy):
     def step(batch):
         def share(context):
             place = context.replica_id_in_sync_group
-            turns = {name: np.split(value, trainer.joint_update.settings.n_critic) for name, value in batch.items()}
-            shares = {name: [np.split(turn, replicas)[place] for turn in each] for name, each in turns.items()}
+            steps = {name: np.split(value, trainer.joint_update.settings.n_critic) for name, value in batch.items()}
+            shares = {name: [np.split(step, replicas)[place] for step in each] for name, each in steps.items()}
             return {name: tf.constant(np.concatenate(share)) for name, share in shares.items()}
 
         logs = run(strategy.experimental_distribute_values_from_function(share))

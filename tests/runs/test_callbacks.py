@@ -1,3 +1,5 @@
+"""The callbacks of a run, on a model of one weight."""
+
 import io
 import json
 import os
@@ -20,6 +22,8 @@ from tfdfm.runs import callbacks as module
 from tfdfm.runs.callbacks import Signals, callbacks
 from tfdfm.runs.checkpoints import Checkpoints
 from tfdfm.runs.metrics_log import MetricsLog, TensorBoard, read
+from tfdfm.training.schedule import Schedule
+from tfdfm.training.trainer import Trainer
 
 CONFIG = {
     "batch_size": 8,
@@ -35,12 +39,14 @@ CONFIG = {
 
 
 class Tiny(keras.Model):
-    """What the callbacks see of a trainer; its one weight is a function of the steps done."""
+    """A trainer as the callbacks see it; its one weight is a function of the steps done."""
 
-    term_names = loss_names = ["generator/nonsaturating", "denoiser/dfm"]
+    loss_names = ["generator/nonsaturating", "denoiser/dfm"]
+    in_order = Trainer.in_order
 
     def __init__(self, bad_step=-1, pause=0.0, bad_weight=10**9):
         super().__init__()
+        self.schedule = Schedule.of(CONFIG)
         first = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self.step = tf.Variable(0, dtype=tf.int64, aggregation=first)
         self.weight = tf.Variable(1.0, aggregation=first)
@@ -67,7 +73,7 @@ class Tiny(keras.Model):
     def variables_by_name(self):
         return {"step": self.step, "weight": self.weight}
 
-    def fixed_samples(self):
+    def grid(self):
         return np.full([5, 4, 4, 3], np.clip(self.step.numpy() / 20, -1, 1), np.float32)
 
 
@@ -136,7 +142,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
 
 @pytest.mark.parametrize(("worst", "said"), [(0.98, 0), (0.995, 1)])
 def test_a_discriminator_that_is_never_wrong_is_said_once(tmp_path, caplog, worst, said):
-    metrics = module.Metrics(MetricsLog(tmp_path / "metrics.jsonl", 0), TensorBoard(tmp_path / "board", 0), CONFIG, 0)
+    metrics = module.Metrics(MetricsLog(tmp_path / "metrics.jsonl", 0), TensorBoard(tmp_path / "board", 0), CONFIG)
     metrics.set_model(Tiny())
     for step in range(4, 200, 4):
         metrics.model.step.assign(step)

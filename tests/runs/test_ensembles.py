@@ -60,7 +60,7 @@ def test_the_same_command_goes_on_and_a_model_apart_is_the_same(run_dir, tmp_pat
     with pytest.raises(UsageError, match="none in .*split000"):
         restore.load(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(run, "train", lambda config, *_: run.Stopped(signal.SIGTERM, recipes.steps))
+        patch.setattr(run, "train", lambda config, *_: run.Stopped(signal.SIGTERM, config.steps))
         assert execute(tmp_path) == 128 + signal.SIGTERM and "the same command goes on" in capsys.readouterr().out
     assert execute(tmp_path) == 0
     for name in splits(run_dir):
@@ -155,7 +155,7 @@ def test_a_model_runs_on_its_own_rows_alone(three, monkeypatch):
 
 
 def test_a_run_may_learn_from_some_classes_alone(tmp_path):
-    assert execute(tmp_path / "run", classes="(3,7)", class_splits=1) == 0
+    assert execute(tmp_path / "run", class_range="(3,7)", class_splits=1) == 0
     stored = json.loads((tmp_path / "run" / "config.json").read_text())
     digits = data.load("digits")
     assert stored["data"]["class_names"] == list("3456")
@@ -169,7 +169,7 @@ def test_a_run_may_learn_from_some_classes_alone(tmp_path):
 def test_classes_are_split_among_models():
     base = recipes.recipe("cifar10_acgan")
     base.update(class_range=(2, 8), class_splits=3)
-    found = [ensembles.classes(ensembles.member(base, number), 10) for number in (0, 1, 2, -1)]
+    found = [ensembles.own_classes(ensembles.member(base, number), 10) for number in (0, 1, 2, -1)]
     assert found == [range(2, 4), range(4, 6), range(6, 8), range(2, 8)]
 
 
@@ -179,4 +179,4 @@ def test_classes_are_split_among_models():
 )
 def test_classes_that_are_not_there_are_refused(tmp_path, classes, message):
     with pytest.raises(UsageError, match=message):
-        execute(tmp_path / "run", classes=classes, class_splits=1)
+        execute(tmp_path / "run", class_range=classes, class_splits=1)

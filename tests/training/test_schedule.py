@@ -1,82 +1,26 @@
-"""Which weights move when: n_critic moves of D a step, the others once, in the last one."""
+"""The schedule answers alike for numbers and for tensors."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
-import toys
 
-from tfdfm import data
-from tfdfm.data.loading import Images
+from tfdfm.training.schedule import Schedule
 
-CRITIC = ("discriminator/", "discriminator_optimizer/")
-
-
-def batch(n_critic: int) -> dict[str, np.ndarray]:
-    return toys.batch(size=n_critic * toys.BATCH)
+SCHEDULE = Schedule(steps=10, steps_per_execution=2, log_every=4, sample_every=5, checkpoint_every=3, test_every=0)
+DUE = {"log": {4, 8, 10}, "sample": {5, 10}, "checkpoint": {3, 6, 9, 10}, "test": set(), "score": set()}
 
 
-def statistic(name: str) -> bool:
-    return "mean" in name or "variance" in name
+@pytest.mark.parametrize("event", DUE)
+@pytest.mark.parametrize("of", [int, lambda step: tf.constant(step, tf.int64)], ids=["int", "tensor"])
+def test_an_event_is_due_at_its_multiples_and_at_the_last_step_or_never(event, of):
+    assert {step for step in range(1, 11) if bool(SCHEDULE.due(event, of(step)))} == DUE[event]
 
 
-@pytest.mark.parametrize("n_critic", [1, 2, 5])
-def test_the_critic_moves_n_times_a_step_and_the_others_once(n_critic):
-    trainer = toys.trainer(n_critic=n_critic, terms=("nonsaturating", "dfm"))
-    toys.stepper(trainer)(batch(n_critic))
-    moves = {player.name: int(player.optimizer.iterations) for player in trainer.joint_update.players}
-    assert moves == {"generator": 1, "discriminator": n_critic, "denoiser": 1}
-    assert int(trainer.step) == 1
+@pytest.mark.parametrize("of", [int, lambda step: tf.constant(step, tf.int64)], ids=["int", "tensor"])
+def test_the_end_of_the_first_call_and_each_test_and_score_are_logged_too(of):
+    schedule = SCHEDULE._replace(test_every=3, score_every=7)
+    assert [step for step in range(1, 11) if bool(schedule.logged(of(step)))] == [2, 3, 4, 6, 7, 8, 9, 10]
 
 
-@pytest.mark.parametrize("jit", [False, True])
-def test_a_step_of_three_moves_is_two_of_the_critic_alone_and_one_of_all(jit):
-    """Played by a trainer of one move a step, all but whose critic is put back after the first two."""
-    tested, played = toys.trainer(n_critic=3, jit=jit), toys.trainer(jit=jit)
-    whole = batch(3)
-    logs = toys.stepper(tested)(whole)
-    step = toys.stepper(played)
-    for turn in range(3):
-        before = {name: variable.numpy() for name, variable in played.variables_by_name().items()}
-        expected = step({"images": whole["images"][turn * toys.BATCH : (turn + 1) * toys.BATCH]})
-        for name, variable in played.variables_by_name().items():
-            if turn < 2 and not name.startswith(CRITIC) and name != "step" and not statistic(name):
-                variable.assign(before[name])
-    one, other = toys.state(tested), toys.state(played)
-    assert one.pop("step") == 1 and other.pop("step") == 3
-    for name in one:
-        if not (name.startswith("denoiser/") and statistic(name)):  # the denoiser sees data only when it moves
-            np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6, err_msg=name)
-    assert logs["generator/nonsaturating"] == pytest.approx(expected["generator/nonsaturating"], rel=1e-4)
-
-
-def test_each_move_has_images_and_latents_of_its_own():
-    images = Images("numbers", "", np.arange(60, dtype=np.uint8).reshape(60, 1, 1, 1), None, ())
-    one, three = (
-        data.batches(images, batch_size=5, first_step=0, last_step=steps, seed=0, moves=moves)
-        for moves, steps in ((1, 6), (3, 2))
-    )
-    singles, triples = (np.concatenate([b["images"].numpy().ravel() for b in batches]) for batches in (one, three))
-    np.testing.assert_array_equal(singles, triples)
-    trainer = toys.trainer(n_critic=3)
-    plays = [
-        trainer.joint_update.forward(
-            {"images": tf.constant(toys.batch()["images"])}, tf.constant(2, tf.int64), tf.constant(0, tf.int64), t
-        )
-        for t in range(3)
-    ]
-    following = toys.trainer(n_critic=3).joint_update.forward(
-        {"images": tf.constant(toys.batch()["images"])}, tf.constant(3, tf.int64), tf.constant(0, tf.int64), 0
-    )
-    drawn = [forward.latents.numpy().tobytes() for forward in (*plays, following)]
-    assert len(set(drawn)) == 4
-
-
-def test_two_replicas_with_two_moves_give_the_step_of_one():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
-    one = toys.trainer(n_critic=2, batch_norm="frozen")
-    two = toys.trainer(strategy, n_critic=2, batch_norm="frozen")
-    toys.stepper(one)(batch(2))
-    toys.replicated(two, strategy)(batch(2))
-    one, two = toys.state(one), toys.state(two)
-    for name in one:
-        np.testing.assert_allclose(two[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
+def test_it_is_read_from_a_recipe_and_knows_no_other_keys():
+    keys = dict.fromkeys(Schedule._fields, 3)
+    assert Schedule.of(keys | {"batch_size": 64}) == Schedule(3, 3, 3, 3, 3, 3, 3)

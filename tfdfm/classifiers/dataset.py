@@ -46,11 +46,12 @@ def find(training: LabelledImages, held_out: LabelledImages, cache_dir: str | No
     directory = cache.folder(cache_dir)
     target = directory / f"dataset-{_content(training, held_out)}.npz"
     model = network(shape, classes)
-    if not target.exists():
-        with cache.locked(directory, target.stem):
-            if not target.exists():
-                train(model, training)
-                _write(target, model, _record(model, training, held_out))
+
+    def make():
+        train(model, training)
+        _write(target, model, _record(model, training, held_out))
+
+    cache.once(directory, target.stem, target.exists, make)
     return _bound(model, _read(target, model))
 
 

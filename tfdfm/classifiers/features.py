@@ -54,10 +54,7 @@ def cached(
     """
     directory = cache.folder(cache_dir)
     target = directory / f"features-{_identity(pixels, classifier)}.npy"
-    if not target.exists():
-        with cache.locked(directory, target.stem):
-            if not target.exists():
-                _write(target, pixels, classifier, progress)
+    cache.once(directory, target.stem, target.exists, lambda: _write(target, pixels, classifier, progress))
     rows = _read(target, len(pixels))
     keys = np.concatenate([arrays.digests(pixels[block]) for block in arrays.blocks(len(pixels))])
     return Features(rows[:, : -classifier.num_classes], rows[:, -classifier.num_classes :], keys)

@@ -49,10 +49,7 @@ def fetched(url: str = "", cache_dir: str | None = None) -> Path:
         Failure: it cannot be fetched, or another file comes.
     """
     directory, target = cache.folder(cache_dir), kept(url, cache_dir)
-    if not target.exists():
-        with cache.locked(directory, target.name):
-            if not target.exists():
-                _keep(url or URL, target)
+    cache.once(directory, target.name, target.exists, lambda: _keep(url or URL, target))
     if target.is_file() and (found := checksum(target)) != CHECKSUM:
         raise Failure(
             f"{target} is damaged (SHA-256 {found}, published {CHECKSUM}): delete it, and it is fetched again."

@@ -49,15 +49,15 @@ def batches(
     seed: int,
     replicas: int = 1,
     local_replicas: range = range(1),
-    moves: int = 1,
+    n_critic: int = 1,
     labelled: np.ndarray | None = None,
     supervised: bool = False,
 ) -> tf.data.Dataset:
     """For each step in [first_step, last_step) and each of `local_replicas`, that replica's share of the global batch.
 
     Elements are {"images": uint8 [b, H, W, C], "labels": int32 [b]} with b = batch_size / replicas; no "labels" when
-    the set has none. `batch_size` is global. A step of several moves takes as many batches in turn: b is as many
-    times as large. Raises UsageError for a batch that is too large or does not divide.
+    the set has none. `batch_size` is global. A step takes n_critic batches, and b is as many times as large.
+    Raises UsageError for a batch that is too large or does not divide.
 
     Where only the images `labelled` keep their labels, others have -1. `supervised` adds "labelled_images" and
     "labelled_labels": as many of them, in an order of their own.
@@ -70,7 +70,7 @@ def batches(
         step = number // local
         replica = local_replicas.start + number % local * local_replicas.step
         positions = replica * share + tf.range(share, dtype=tf.int64)
-        steps = [step * moves + turn for turn in range(moves)]
+        steps = [step * n_critic + critic_step for critic_step in range(n_critic)]
         found = _gathered(arrays, _rows(len(images.pixels), batch_size, seed, steps, positions))
         if supervised:
             rows = _rows(len(labelled), batch_size, key(seed, "labelled") % 2**63, steps, positions)

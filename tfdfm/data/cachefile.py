@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import struct
-import time
 import zlib
 from collections.abc import Iterable, Iterator
 from multiprocessing.pool import ThreadPool
@@ -23,10 +22,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from absl import logging
 
 from tfdfm import cache, files
 from tfdfm.errors import Failure
+from tfdfm.progress import progress
 
 VERSION = 1
 BLOCK = 1 << 24  # bytes of pixels under one checksum
@@ -84,26 +83,18 @@ def _blocks(rows: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(buffer)
 
 
-def _log_progress(rows: Iterable, count: int, what: str) -> Iterator:
-    """Passes `rows` on, with a line of progress every ten seconds."""
-    start = last = time.monotonic()
-    for done, row in enumerate(rows):
-        if (now := time.monotonic()) - last > 10:
-            last = now
-            logging.info("Preparing %s: %d of %d images, %.0f/s.", what, done, count, done / (now - start))
-        yield row
-
-
 def _fill(file, meta: dict, rows: Iterable[tuple[np.ndarray, int]]) -> None:
     """Writes pixels, labels, checksums and, last of all, the header."""
     count, *shape = meta["shape"]
     length = -(-(_PREFIX.size + len(json.dumps(meta)) + 64) // _PAGE) * _PAGE
     file.write(b"\0" * length)
     labels: list[int] = []
+    tell = progress(f"Preparing {meta['source']}", count)
 
     def pixels() -> Iterator[bytes]:
-        for image, label in _log_progress(rows, count, meta["source"]):
+        for image, label in rows:
             labels.append(label)
+            tell(len(labels))
             yield np.ascontiguousarray(image).reshape(shape).tobytes()
 
     sums = []
@@ -161,7 +152,7 @@ def _read_header(file) -> tuple[dict, int]:
     return json.loads(text), _PREFIX.size + length
 
 
-def _check_pixels(handle: int, start: int, size: int, sums: np.ndarray) -> None:
+def _check_pixels(target: Path, start: int, size: int, sums: np.ndarray) -> None:
     """Compares blocks of pixels with their checksums, on a few threads, through plain reads."""
     numbers = np.arange(len(sums))
     if size > FULL_CHECK:
@@ -169,7 +160,9 @@ def _check_pixels(handle: int, start: int, size: int, sums: np.ndarray) -> None:
 
     def good(number: int) -> bool:
         length = min(BLOCK, size - number * BLOCK)
-        return zlib.crc32(os.pread(handle, length, start + number * BLOCK)) == sums[number]
+        with open(target, "rb") as file:
+            file.seek(start + number * BLOCK)
+            return zlib.crc32(file.read(length)) == sums[number]
 
     with ThreadPool(min(4, os.cpu_count() or 1)) as pool:
         for number, fine in zip(numbers, pool.imap(good, map(int, numbers)), strict=True):
@@ -188,10 +181,11 @@ def _open(target: Path) -> Contents:
         expected, found = start + size + tail, os.fstat(file.fileno()).st_size
         if expected != found:
             raise _DamagedError(f"expected {expected} bytes, found {found}")
-        ending = os.pread(file.fileno(), tail, start + size)
+        file.seek(start + size)
+        ending = file.read(tail)
         if zlib.crc32(ending) != meta["tail_crc"]:
             raise _DamagedError("its labels are damaged")
-        _check_pixels(file.fileno(), start, size, np.frombuffer(ending, "<u4", offset=4 * shape[0]))
+        _check_pixels(target, start, size, np.frombuffer(ending, "<u4", offset=4 * shape[0]))
         pixels = np.memmap(file, np.uint8, "r", start, shape)
     labels = np.frombuffer(ending, "<i4", count=shape[0]) if meta["class_names"] else None
     return Contents(meta["source"], pixels, labels, tuple(meta["class_names"]))

@@ -1,4 +1,4 @@
-"""Which images keep their labels where most lose them (semi-supervised learning)."""
+"""The images that keep their labels where most lose them (semi-supervised learning)."""
 
 import numpy as np
 

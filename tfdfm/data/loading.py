@@ -1,5 +1,6 @@
-"""From the name of a data set to its images: the source is found, prepared once, and mapped from the cache."""
+"""Loading a data set by its name: the source is found, prepared once, and mapped from the cache."""
 
+import functools
 import itertools
 import os
 from collections.abc import Iterator
@@ -76,11 +77,14 @@ def _from_tfds(name: str, image_size: int | None, data_dir: str | None, director
         if cached := cachefile.find(directory, name, image_size, [tfds_source.title(found, split) for split in wanted]):
             logging.info("%s is not prepared in %s: taken from the cache.", candidate, found.data_dir_root)
             return cached
-    with cache.locked(directory, cachefile.stem(candidate, None)):
-        found = tfds_source.builder(candidate, data_dir)
-        if not found.is_prepared():  # another process may have done it meanwhile
-            tfds_source.prepare(found, candidate)
-    return tfds_source.source(tfds_source.builder(candidate, data_dir), candidate, wanted, labels)
+
+    def builder():
+        return tfds_source.builder(candidate, data_dir)
+
+    prepare = functools.partial(tfds_source.prepare, name=candidate)
+    stem = cachefile.stem(candidate, None)
+    cache.once(directory, stem, lambda: builder().is_prepared(), lambda: prepare(builder()))
+    return tfds_source.source(builder(), candidate, wanted, labels)
 
 
 def _fitted(source: Source, size: int, channels: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -124,10 +128,7 @@ def load(
     image_size = image_size or (NAMED[name].image_size if name in NAMED else None)
     source = _source(name, image_size, data_dir, directory, split == "test")
     target = source if isinstance(source, Path) else cachefile.path(directory, name, image_size, source.version)
-    if not target.exists():
-        with cache.locked(directory, cachefile.stem(name, None)):
-            if not target.exists():
-                _prepare(source, target, image_size)
+    cache.once(directory, cachefile.stem(name, None), target.exists, lambda: _prepare(source, target, image_size))
     contents = cachefile.read(target)
     text = contents.source if isinstance(source, Path) else source.text
     logging.info("Data: %s, %s images from %s.", name, "x".join(map(str, contents.pixels.shape)), text)

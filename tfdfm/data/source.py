@@ -1,4 +1,4 @@
-"""What every source of images offers, and how an image is fitted to the size that the networks see."""
+"""The interface of a source of images, and the fitting of an image to the size that the networks see."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-SIZES = (16, 32, 48, 64, 96, 128)  # sides for which there are networks
+from tfdfm.images import SIZES
 
 
 class Source(NamedTuple):

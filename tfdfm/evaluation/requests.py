@@ -75,7 +75,7 @@ class Request(NamedTuple):
     def _own(self, config) -> range | None:
         """The classes of its data that a recipe learns from; None: all."""
         count = data.describe(config.dataset, config.image_size, self.data_dir).num_classes or 0
-        found = ensembles.classes(config, count)
+        found = ensembles.own_classes(config, count)
         return None if found == range(count) else found
 
     def _test(self):

@@ -1,4 +1,4 @@
-"""What the networks are made of: Radford et al.'s initial weights, batch norm per source, labels at every layer."""
+"""Layers that networks share: initial weights of Radford et al., batch norm per source, labels at every layer."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ class BatchStatistics:
     """Passed to a network's call: batch norm then uses the statistics of this very batch, and records them here.
 
     Data and samples each get their own (paper, section 5). Whoever made it adds `recorded` to the population
-    statistics after the move, or drops it. A call without one uses the population statistics.
+    statistics after the update, or leaves it. A call without one uses the population statistics.
 
     Args:
         synchronised: take the statistics over the batches of all replicas. Cannot be compiled by XLA.

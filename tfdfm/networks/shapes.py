@@ -1,8 +1,7 @@
-"""How deep Radford et al.'s networks are for an image size."""
+"""Depths and widths of networks by the image size."""
 
 from tfdfm.errors import UsageError
-
-SIZES = (16, 32, 48, 64, 96, 128)
+from tfdfm.images import SIZES
 
 
 def stages(image_size: int) -> tuple[int, int]:

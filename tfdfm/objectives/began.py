@@ -10,7 +10,7 @@ class BoundaryEquilibrium(Objective):
     """D autoencodes data well and samples badly, in a balance gamma = E L(G(z)) / E L(x) that k_t keeps (eq. 12).
 
     L is the discriminator's score, the mean absolute error of the reconstruction. The thesis's eq. 11 squares it; the
-    paper does not. z_D and z_G of eq. 13 are the same latents here: all players move at once.
+    paper does not. z_D and z_G of eq. 13 are the same latents here: all players are updated at once.
 
     Args:
         gamma: the diversity of samples, in [0, 1]: a low one makes them better and more alike.

@@ -9,7 +9,7 @@ from tfdfm.objectives.forward import Forward, decayed
 class InstanceNoise(Objective):
     """Gaussian noise on all images that D sees, so that the distributions of data and samples overlap.
 
-    Data and samples have draws of their own; each is the same for all losses of a move.
+    Data and samples have draws of their own; each is the same for all losses of an update.
 
     Args:
         sigma: standard deviation at the start, for pixels in [-1, 1].

@@ -9,7 +9,7 @@ from tfdfm.objectives.forward import Forward
 class Wasserstein(Objective):
     """The critic's score is high on data and low on samples; the difference estimates their Wasserstein distance.
 
-    The critic must be Lipschitz: its weights are clipped after each of its moves, or `gradient_penalty` sees to it.
+    The critic must be Lipschitz: its weights are clipped after each of its steps, or `gradient_penalty` sees to it.
 
     Args:
         clip: the largest weight of the critic (paper: 0.01); 0: none, with a gradient penalty.

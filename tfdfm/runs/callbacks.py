@@ -1,4 +1,4 @@
-"""What happens around the steps of a run: metrics, samples, checkpoints, progress, clean stops.
+"""The callbacks of a run: metrics, samples, checkpoints, progress, clean stops.
 
 All are driven by `keras.Model.fit` and see a step only at the end of a call of `steps_per_execution` steps. What is due
 is a function of the step alone, so a resumed run writes what the run that was never stopped writes.

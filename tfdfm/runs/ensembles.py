@@ -48,7 +48,7 @@ def runs(config: ConfigDict, run_dir: Path, numbers: Sequence[int] = ()) -> list
     return [(config, run_dir, None)]
 
 
-def classes(config: ConfigDict, count: int) -> range:
+def own_classes(config: ConfigDict, count: int) -> range:
     """Those of the data's `count` classes that a run learns from."""
     chosen = range(*config.class_range) if config.class_range else range(count)
     size = len(chosen) // config.class_splits
@@ -67,7 +67,7 @@ def described(config: ConfigDict, found: data.Description) -> data.Description:
             f"Expected class_range to end at most at {count}, as {config.dataset} has {count}, "
             f"given {config.class_range}. Set --config.class_range."
         )
-    chosen = len(classes(ensemble(config), count))
+    chosen = len(own_classes(ensemble(config), count))
     if chosen % config.class_splits:
         raise UsageError(
             f"Expected class_splits to divide the {chosen} classes of {config.dataset}, given {config.class_splits}. "
@@ -78,11 +78,11 @@ def described(config: ConfigDict, found: data.Description) -> data.Description:
             f"class_splits={config.class_splits} makes an ensemble, which tfdfm.train trains, and this takes one "
             "model. Set --config.split to its number."
         )
-    return found._replace(num_classes=len(classes(config, count)) or None)
+    return found._replace(num_classes=len(own_classes(config, count)) or None)
 
 
 def own(config: ConfigDict, images: data.Images) -> data.Images:
     """The images of a run's own classes."""
     count = len(images.class_names)
-    chosen = classes(config, count)
+    chosen = own_classes(config, count)
     return images if chosen == range(count) else data.of_classes(images, chosen)

@@ -1,4 +1,4 @@
-"""What a recipe and its data make of each other, before the data is read."""
+"""The recipe and its data brought together, before the data is read."""
 
 from ml_collections import ConfigDict
 

@@ -148,7 +148,7 @@ def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.St
             seed=config.seed,
             replicas=context.num_replicas_in_sync,
             local_replicas=range(start, start + local),
-            moves=config.n_critic,
+            n_critic=config.n_critic,
             labelled=labelled,
             supervised=supervised(config),
         )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Mapping
 
@@ -24,10 +25,10 @@ class Signals(keras.callbacks.Callback):
 
     def __enter__(self) -> "Signals":
         # Python runs its handlers between bytecodes, so not before a call of the compiled step returns; the byte that
-        # it writes to this pipe comes at once, and the thread that reads it sees the second signal.
-        reader, self._writer = os.pipe()
-        os.set_blocking(self._writer, False)
-        self._wakeup = signal.set_wakeup_fd(self._writer)
+        # it writes to this socket comes at once, and the thread that reads it sees the second signal.
+        reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._wakeup = signal.set_wakeup_fd(self._writer.fileno())
         self._handlers = {kind: signal.signal(kind, self._receive) for kind in self.KINDS}
         threading.Thread(target=_watch, args=(reader,), daemon=True).start()
         return self
@@ -36,7 +37,7 @@ class Signals(keras.callbacks.Callback):
         for kind, handler in self._handlers.items():
             signal.signal(kind, handler or signal.SIG_DFL)
         signal.set_wakeup_fd(self._wakeup)
-        os.close(self._writer)  # ends the thread
+        self._writer.close()  # ends the thread
 
     def on_train_batch_end(self, batch: int, logs: Mapping) -> None:
         if self._anyone():
@@ -54,13 +55,13 @@ class Signals(keras.callbacks.Callback):
         return float(strategy.reduce("SUM", strategy.run(tf.identity, (flag,)), axis=None)) > 0
 
 
-def _watch(reader: int) -> None:
+def _watch(reader: socket.socket) -> None:
     seen = set()
-    while numbers := os.read(reader, 64):
+    while numbers := reader.recv(64):
         for number in set(Signals.KINDS) & set(numbers):
             if number in seen or numbers.count(number) > 1:
                 os._exit(128 + number)
             seen.add(number)
             name = signal.Signals(number).name
             os.write(2, f"\n{name}: saving and stopping after this call; once more ends at once\n".encode())
-    os.close(reader)
+    reader.close()

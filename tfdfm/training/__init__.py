@@ -1,0 +1,1 @@
+"""The update: networks, objectives and optimizers made into one trainer."""

@@ -1,4 +1,4 @@
-"""From a recipe to a trainer."""
+"""The trainer of a recipe: its networks, objectives and players."""
 
 import tensorflow as tf
 from absl import logging
