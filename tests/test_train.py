@@ -138,3 +138,19 @@ def test_a_run_directory_that_cannot_be_written_is_one_line(tmp_path):
         (tmp_path / "closed").mkdir(mode=0o500)
         with pytest.raises(Failure, match=r"^Cannot write \S+/closed/run: Permission denied"):
             execute(f"--run_dir={tmp_path / 'closed' / 'run'}")
+
+
+@pytest.mark.parametrize("distribution", ["none", "mirrored"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"terms": "feature_matching_game,feature_matching"}, "Two terms of this recipe both have a feature_matching"),
+        ({"terms": "nonsaturating,pull_away", "batch_size": 2}, "compares samples, given one a replica"),
+    ],
+)
+def test_mistakes_of_a_recipe_end_before_there_is_a_run(tmp_path, distribution, changes, message):
+    if "batch_size" in changes and distribution == "none":
+        changes = changes | {"batch_size": 1}
+    with pytest.raises(UsageError, match=message):
+        execute(f"--run_dir={tmp_path / 'run'}", f"--distribution={distribution}", **changes)
+    assert not (tmp_path / "run").exists()

@@ -46,20 +46,15 @@ def _check_labels(config: ConfigDict, found: data.Description):
         raise UsageError(
             f"test_every={config.test_every} needs a discriminator that tells classes. Set --config.test_every=0."
         )
-    if supervised(config) and config.num_labelled < config.batch_size:
+    if build.supervised(config) and config.num_labelled < config.batch_size:
         raise UsageError(
             f"This recipe learns from batches of {config.batch_size} labelled images, given "
             f"num_labelled={config.num_labelled}. Set --config.num_labelled or --config.batch_size."
         )
-    if config.num_labelled and not supervised(config) and not config.conditional:
+    if config.num_labelled and not build.supervised(config) and not config.conditional:
         raise UsageError("No term of this recipe learns from labels. Set --config.num_labelled=0.")
     if config.num_labelled and config.conditional and not build.classifies(config):
         raise UsageError(
             f"num_labelled={config.num_labelled} leaves images without a label, and a discriminator that is given "
             "labels would know them by that from samples, which all have one. Set --config.num_labelled=0."
         )
-
-
-def supervised(config: ConfigDict) -> bool:
-    """Whether a term learns from batches of labelled images of its own."""
-    return any(objectives.find(term).supervised for term in config.terms)

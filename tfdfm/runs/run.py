@@ -16,7 +16,7 @@ from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, monitoring, test_error
 from tfdfm.runs.callbacks import callbacks
 from tfdfm.runs.checkpoints import Checkpoints, writing
-from tfdfm.runs.resolve import resolve, supervised
+from tfdfm.runs.resolve import resolve
 from tfdfm.runs.signals import Signals
 from tfdfm.training import build, distribution
 from tfdfm.training.trainer import GRID, Trainer
@@ -122,7 +122,7 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     share *= config.n_critic
     batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
     batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
-    batch |= {f"labelled_{name}": spec for name, spec in batch.items()} if supervised(config) else {}
+    batch |= {f"labelled_{name}": spec for name, spec in batch.items()} if build.supervised(config) else {}
 
     @tf.function(autograph=False)
     def step(batch):
@@ -150,7 +150,7 @@ def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.St
             local_replicas=range(start, start + local),
             n_critic=config.n_critic,
             labelled=labelled,
-            supervised=supervised(config),
+            supervised=build.supervised(config),
         )
 
     return strategy.distribute_datasets_from_function(of_worker)

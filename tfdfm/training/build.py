@@ -38,6 +38,11 @@ def classifies(config: ConfigDict) -> bool:
     return "discriminator" in config and networks.find("discriminator", config.discriminator.network).classifies
 
 
+def supervised(config: ConfigDict) -> bool:
+    """Whether a term learns from batches of labelled images of its own."""
+    return any(objectives.find(term).supervised for term in config.terms)
+
+
 def discriminator(config: ConfigDict, num_classes: int) -> Network:
     """The recipe's discriminator; its first call builds it. `num_classes` of the data, 0 where it has none."""
     kind = networks.find("discriminator", config.discriminator.network)
@@ -94,8 +99,7 @@ def _zeros(config: ConfigDict, channels: int, num_classes: int) -> dict[str, tf.
     size = config.patches_of or config.image_size
     batch = {"images": tf.zeros([count, size, size, channels], tf.uint8)}
     batch |= {"labels": tf.zeros([count], tf.int32)} if num_classes else {}
-    supervised = any(objectives.find(term).supervised for term in config.terms)
-    return batch | ({f"labelled_{name}": value for name, value in batch.items()} if supervised else {})
+    return batch | ({f"labelled_{name}": value for name, value in batch.items()} if supervised(config) else {})
 
 
 def _loss_names(update: JointUpdate, batch: dict[str, tf.Tensor]) -> list[str]:
