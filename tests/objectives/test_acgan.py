@@ -18,7 +18,7 @@ from tfdfm.searching import grid
 SCORES = np.array([0.0, np.log(3), -1.0], np.float32)
 LOGITS = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
 LABELS, SAMPLED = np.array([3, -1, 0], np.int32), np.array([3, 1, 0], np.int32)
-PLAY = SimpleNamespace(
+FORWARD = SimpleNamespace(
     real=DiscriminatorOutput(tf.constant(SCORES), class_logits=tf.constant(LOGITS[0])),
     fake=DiscriminatorOutput(tf.constant(-SCORES), class_logits=tf.constant(LOGITS[1])),
     labels=tf.constant(LABELS),
@@ -44,13 +44,13 @@ def total(losses):
 
 
 def test_d_maximises_both_likelihoods():
-    losses = AuxiliaryClassifier().discriminator_loss(PLAY)
+    losses = AuxiliaryClassifier().discriminator_loss(FORWARD)
     assert all(loss.shape == (3,) for loss in losses.values())
     assert total(losses) == pytest.approx(-sum(likelihoods()), rel=1e-6)
 
 
 def test_g_maximises_the_class_and_does_not_saturate_in_the_source():
-    losses = AuxiliaryClassifier().generator_loss(PLAY)
+    losses = AuxiliaryClassifier().generator_loss(FORWARD)
     np.testing.assert_allclose(losses["acgan"][:2], [np.log(2), np.log(4)], rtol=1e-6)  # by hand
     expected = [-log_p(row, label) for row, label in zip(LOGITS[1], SAMPLED, strict=True)]
     np.testing.assert_allclose(losses["class"], expected, rtol=1e-5)
@@ -86,7 +86,7 @@ def test_class_losses_of_equal_and_of_certain_logits():
 
 def test_the_samples_class_accuracy_is_told():
     labels = (LOGITS[1].argmax(1) + np.array([0, 1, 0])) % 4  # one of three is wrong
-    forward = SimpleNamespace(**vars(PLAY) | {"sample_labels": tf.constant(labels, tf.int32)})
+    forward = SimpleNamespace(**vars(FORWARD) | {"sample_labels": tf.constant(labels, tf.int32)})
     found = AuxiliaryClassifier().diagnostics(forward, {})
     assert float(found["discriminator/class_accuracy_samples"]) == pytest.approx(2 / 3)
     assert float(found["discriminator/accuracy_data"]) == pytest.approx(1 / 3)

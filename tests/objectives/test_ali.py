@@ -15,7 +15,7 @@ from tfdfm.objectives.minimax import Minimax
 from tfdfm.random import Random
 
 REAL, FAKE = np.array([0.0, np.log(3), -1.0]), np.array([0.0, -np.log(3), 2.0])
-PLAY = SimpleNamespace(
+FORWARD = SimpleNamespace(
     real=DiscriminatorOutput(tf.constant(REAL, tf.float32)), fake=DiscriminatorOutput(tf.constant(FAKE, tf.float32))
 )
 ALI = dict(network="ALI", width=4)
@@ -39,17 +39,17 @@ def trainer():
 
 
 def test_losses_are_algorithm_1s():
-    ours, game = AdversariallyLearnedInference().generator_loss(PLAY), AdversariallyLearnedInference()
+    ours, game = AdversariallyLearnedInference().generator_loss(FORWARD), AdversariallyLearnedInference()
     np.testing.assert_allclose(ours["inference"], softplus(REAL), rtol=1e-6)
     np.testing.assert_allclose(ours["generation"], softplus(-FAKE), rtol=1e-6)
     np.testing.assert_allclose(ours["inference"][:2], [np.log(2), np.log(4)], rtol=1e-6)  # by hand
-    for name, value in game.discriminator_loss(PLAY).items():
-        np.testing.assert_array_equal(value, Minimax().discriminator_loss(PLAY)[name])
+    for name, value in game.discriminator_loss(FORWARD).items():
+        np.testing.assert_array_equal(value, Minimax().discriminator_loss(FORWARD)[name])
 
 
 def test_the_players_losses_are_each_others_with_ds_answers_swapped():
-    swapped = SimpleNamespace(real=PLAY.fake, fake=PLAY.real)
-    ours, theirs = AdversariallyLearnedInference().generator_loss(PLAY), Minimax().discriminator_loss(swapped)
+    swapped = SimpleNamespace(real=FORWARD.fake, fake=FORWARD.real)
+    ours, theirs = AdversariallyLearnedInference().generator_loss(FORWARD), Minimax().discriminator_loss(swapped)
     np.testing.assert_allclose(ours["inference"], theirs["samples"])
     np.testing.assert_allclose(ours["generation"], theirs["data"])
 

@@ -11,7 +11,7 @@ from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.began import BoundaryEquilibrium
 
 REAL, FAKE = np.array([0.4, 0.2], np.float32), np.array([0.1, 0.3], np.float32)
-PLAY = SimpleNamespace(real=DiscriminatorOutput(tf.constant(REAL)), fake=DiscriminatorOutput(tf.constant(FAKE)))
+FORWARD = SimpleNamespace(real=DiscriminatorOutput(tf.constant(REAL)), fake=DiscriminatorOutput(tf.constant(FAKE)))
 RECIPE = dict(
     terms=("began",),
     generator=dict(network="BEGAN", width=4),
@@ -28,10 +28,10 @@ def after(game, data, samples):
 def test_losses_by_hand():
     game = BoundaryEquilibrium()
     game.k.assign(0.5)
-    losses = game.discriminator_loss(PLAY)
+    losses = game.discriminator_loss(FORWARD)
     np.testing.assert_allclose(losses["data"], REAL)
     np.testing.assert_allclose(losses["samples"], [-0.05, -0.15])
-    np.testing.assert_allclose(game.generator_loss(PLAY)["began"], FAKE)
+    np.testing.assert_allclose(game.generator_loss(FORWARD)["began"], FAKE)
 
 
 def test_the_convergence_measure_by_hand():

@@ -11,23 +11,23 @@ from tfdfm.objectives.ebgan import EnergyBased
 from tfdfm.objectives.pull_away import PullAway, mean_squared_cosine
 
 REAL, FAKE = tf.constant([1.0, 2.0, 30.0]), tf.constant([4.0, 10.0, 25.0])
-PLAY = SimpleNamespace(real=DiscriminatorOutput(REAL), fake=DiscriminatorOutput(FAKE), step=tf.constant(0))
+FORWARD = SimpleNamespace(real=DiscriminatorOutput(REAL), fake=DiscriminatorOutput(FAKE), step=tf.constant(0))
 
 
 def test_losses_by_hand_and_no_hinge_above_the_margin():
     game = EnergyBased(margin=10.0)
-    losses = game.discriminator_loss(PLAY)
+    losses = game.discriminator_loss(FORWARD)
     np.testing.assert_allclose(losses["data"], [1, 2, 30])
     np.testing.assert_allclose(losses["samples"], [6, 0, 0])
-    np.testing.assert_allclose(game.generator_loss(PLAY)["ebgan"], [4, 10, 25])
-    assert float(game.diagnostics(PLAY, {})["discriminator/samples_within_margin"]) == pytest.approx(1 / 3)
+    np.testing.assert_allclose(game.generator_loss(FORWARD)["ebgan"], [4, 10, 25])
+    assert float(game.diagnostics(FORWARD, {})["discriminator/samples_within_margin"]) == pytest.approx(1 / 3)
 
 
 def test_samples_above_the_margin_do_not_move_d_but_g():
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(FAKE)
-        of_d = EnergyBased(margin=10.0).discriminator_loss(PLAY)["samples"]
-        of_g = EnergyBased(margin=10.0).generator_loss(PLAY)["ebgan"]
+        of_d = EnergyBased(margin=10.0).discriminator_loss(FORWARD)["samples"]
+        of_g = EnergyBased(margin=10.0).generator_loss(FORWARD)["ebgan"]
     np.testing.assert_array_equal(tape.gradient(of_d, FAKE), [-1, 0, 0])
     np.testing.assert_array_equal(tape.gradient(of_g, FAKE), [1, 1, 1])
 
@@ -67,3 +67,15 @@ def test_a_code_of_zeros_gives_no_nan():
         tape.watch(codes)
         value = mean_squared_cosine(codes)
     assert float(value) == pytest.approx(2 * 0.5 / 6) and np.isfinite(tape.gradient(value, codes)).all()
+
+
+@pytest.mark.parametrize(("step", "margin"), [(0, 16), (15_000, 12), (60_000, 0), (70_000, 0)])
+def test_the_margin_falls_to_zero_and_then_samples_are_no_concern_of_ds(step, margin):
+    forward = SimpleNamespace(
+        real=DiscriminatorOutput(tf.constant([3.0])),
+        fake=DiscriminatorOutput(tf.constant([4.0])),
+        step=tf.constant(step),
+    )
+    losses = EnergyBased(margin=16.0, margin_steps=60_000, weight=1000 / 784).discriminator_loss(forward)
+    np.testing.assert_allclose(losses["samples"], [1000 / 784 * max(margin - 4, 0)], rtol=1e-5)
+    np.testing.assert_allclose(losses["data"], [1000 / 784 * 3], rtol=1e-6)

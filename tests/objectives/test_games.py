@@ -20,7 +20,7 @@ from tfdfm.objectives.nonsaturating import NonSaturating
 from tfdfm.training import build
 
 REAL, FAKE = np.array([0.0, np.log(3), -1.0]), np.array([0.0, -np.log(3), 2.0])
-PLAY = SimpleNamespace(
+FORWARD = SimpleNamespace(
     real=DiscriminatorOutput(tf.constant(REAL, tf.float32)),
     fake=DiscriminatorOutput(tf.constant(FAKE, tf.float32)),
     step=tf.constant(0),
@@ -40,29 +40,29 @@ def check(losses, expected):
 
 def test_minimax():
     check(
-        Minimax().discriminator_loss(PLAY),
+        Minimax().discriminator_loss(FORWARD),
         {"data": -np.log(sigmoid(REAL)), "samples": -np.log(1 - sigmoid(FAKE))},
     )
-    losses = Minimax().generator_loss(PLAY)
+    losses = Minimax().generator_loss(FORWARD)
     check(losses, {"minimax": np.log(1 - sigmoid(FAKE))})
     np.testing.assert_allclose(losses["minimax"][:2], [np.log(0.5), np.log(0.75)], rtol=1e-6)  # by hand
 
 
 def test_nonsaturating():
-    check(NonSaturating().generator_loss(PLAY), {"nonsaturating": -np.log(sigmoid(FAKE))})
-    np.testing.assert_allclose(NonSaturating().generator_loss(PLAY)["nonsaturating"][1], np.log(4), rtol=1e-6)
-    ours, original = NonSaturating().discriminator_loss(PLAY), Minimax().discriminator_loss(PLAY)
+    check(NonSaturating().generator_loss(FORWARD), {"nonsaturating": -np.log(sigmoid(FAKE))})
+    np.testing.assert_allclose(NonSaturating().generator_loss(FORWARD)["nonsaturating"][1], np.log(4), rtol=1e-6)
+    ours, original = NonSaturating().discriminator_loss(FORWARD), Minimax().discriminator_loss(FORWARD)
     check(ours, {name: value.numpy() for name, value in original.items()})
 
 
 def test_smoothing_is_one_sided():
-    losses = NonSaturating(smoothing=0.1).discriminator_loss(PLAY)
+    losses = NonSaturating(smoothing=0.1).discriminator_loss(FORWARD)
     p = sigmoid(REAL)
     check(losses, {"data": -0.9 * np.log(p) - 0.1 * np.log(1 - p), "samples": -np.log(1 - sigmoid(FAKE))})
 
 
 def test_accuracies():
-    found = NonSaturating().diagnostics(PLAY, {})
+    found = NonSaturating().diagnostics(FORWARD, {})
     assert float(found["discriminator/accuracy_data"]) == pytest.approx(1 / 3)
     assert float(found["discriminator/accuracy_samples"]) == pytest.approx(1 / 3)
 
