@@ -1,6 +1,8 @@
 """A file is there whole or as it was."""
 
 import errno
+import os
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -38,3 +40,13 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path):
 def test_what_the_disk_refuses_is_one_line(error, cause):
     with pytest.raises(Failure, match=f"^Cannot write here: {cause}. Do this.$"), files.writing("here", "Do this."):
         raise error
+
+
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+    """Else a loss of power leaves a good name on an empty file."""
+    events, sync, replace = [], os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: events.append(os.fstat(handle).st_ino) or sync(handle))
+    monkeypatch.setattr(Path, "replace", lambda path, target: events.append("named") or replace(path, target))
+    with files.whole(tmp_path / "file") as file:
+        file.write(b"content")
+    assert events == [(tmp_path / "file").stat().st_ino, "named", tmp_path.stat().st_ino]
