@@ -12,7 +12,7 @@ SIZES = (16, 32, 48, 64, 96, 128)  # sides, in pixels, for which there are DCGAN
 _GAP = 1  # black pixels between neighbours in a grid
 
 
-def from_uint8(pixels) -> tf.Tensor:
+def from_uint8(pixels: np.ndarray | tf.Tensor) -> tf.Tensor:
     """uint8 of any shape -> float32 in [-1, 1], as networks see them: the one conversion there."""
     return tf.cast(pixels, tf.float32) / 127.5 - 1.0
 

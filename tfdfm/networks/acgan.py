@@ -34,7 +34,9 @@ class ACGANGenerator(Network):
         self.norms = [self.norm() for _ in maps]
         self.last = self.transposed_conv(channels, 5, 2, use_bias=True)
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] (, labels int [B]) -> images float32 [B, H, W, C] in [-1, 1]."""
         one_hot = tf.one_hot(labels, self.num_classes) if self.num_classes else None
         x = keras.ops.relu(self.project(with_labels(latents, one_hot)))
@@ -73,7 +75,11 @@ class ACGANDiscriminator(Network):
         self.head = self.dense(1 + num_classes, use_bias=True)
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F] after a ReLU, class_logits [B, C]."""
         x = images

@@ -58,7 +58,15 @@ class ALIGenerator(Valid):
     """
 
     def __init__(
-        self, image_size: int, channels: int, num_classes=0, *, width: int = 32, log_odds=0.0, seed: int, **kwargs
+        self,
+        image_size: int,
+        channels: int,
+        num_classes: int = 0,
+        *,
+        width: int = 32,
+        log_odds=0.0,
+        seed: int,
+        **kwargs,
     ):
         super().__init__(image_size, num_classes, seed, **kwargs)
         plan = ((8, 4, 1), (4, 4, 2), (2, 4, 1), (1, 4, 2), (1, 5, 1), (1, 1, 1))
@@ -66,7 +74,9 @@ class ALIGenerator(Valid):
         self.norms = [self.norm() for _ in self.convs]
         self.last = self.conv(channels, 1, use_bias=True, bias_initializer=keras.initializers.Constant(log_odds))
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] -> images float32 [B, 32, 32, C] in [-1, 1]."""
         x = latents[:, None, None, :]
         for norm, conv in zip(self.norms, self.convs, strict=True):
@@ -86,13 +96,15 @@ class ALIEncoder(Valid):
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, latent_size: int, num_classes=0, *, width: int = 32, seed: int, **kwargs):
+    def __init__(
+        self, image_size: int, latent_size: int, num_classes: int = 0, *, width: int = 32, seed: int, **kwargs
+    ):
         super().__init__(image_size, num_classes, seed, **kwargs)
         self.convs = [self.conv(n * width, *step) for n, *step in (*INWARDS, (16, 1, 1))]
         self.norms = [self.norm() for _ in self.convs]
         self.last = self.conv(2 * latent_size, 1, use_bias=True)
 
-    def call(self, images, statistics: BatchStatistics | None = None):
+    def call(self, images: tf.Tensor, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
         """images [B, 32, 32, C] in [-1, 1] -> float32 mean [B, Z], log sigma [B, Z]."""
         x = unit(images)
         for norm, conv in zip(self.norms, self.convs, strict=True):
@@ -130,7 +142,12 @@ class ALIDiscriminator(Valid):
         self.last = self.conv(1, 1, use_bias=True)
 
     def call(
-        self, images, codes, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        codes: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, 32, 32, C] in [-1, 1], codes [B, Z] -> score [B], features [B, F]."""
         x = _maxouts(self.of_x, unit(images), noise, first=0.2)

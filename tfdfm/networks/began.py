@@ -41,7 +41,9 @@ class BEGANGenerator(Elu):
         self.convs = [self.elu_conv(width) for _ in range(2 * pairs)]
         self.last = self.conv(channels, 3, use_bias=True)
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] -> images float32 [B, H, W, C] in [-1, 1]."""
         x = tf.reshape(self.project(latents), [-1, *self.maps_shape])
         for place, conv in enumerate(self.convs):
@@ -72,13 +74,17 @@ class BEGANDiscriminator(Elu):
         self.convs = [self.elu_conv(*step) for step in plan]
         self.code = self.dense(64, use_bias=True)
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         self.decoder = BEGANGenerator(
             self.image_size, shape[-1], width=self.width, seed=self.next_seed(), dtype=self.dtype_policy
         )
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], reconstruction [B, H, W, C]."""
         x = images

@@ -47,7 +47,9 @@ class DCGANGenerator(Network):
             plan = [(n, 5, 2) for n in [*inner[1:], channels]]
         return shapes.stages(image_size)[0], inner[0], plan
 
-    def activations(self, latents, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
+    def activations(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> list[tf.Tensor]:
         """What each layer but the last says, after batch norm and before its ReLU: [B, h, w, maps]."""
         one_hot = self._one_hot(labels)
         x = self.project_norm(self.project(with_labels(latents, one_hot)), statistics=statistics)
@@ -56,12 +58,14 @@ class DCGANGenerator(Network):
             maps.append(norm(conv(with_labels(keras.ops.relu(maps[-1]), one_hot)), statistics=statistics))
         return maps
 
-    def image(self, maps, labels=None):
+    def image(self, maps: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """The last of `activations` -> images float32 [B, H, W, C] in [-1, 1]."""
         x = with_labels(keras.ops.relu(maps), self._one_hot(labels))
         return tf.tanh(tf.cast(self.last(x), tf.float32))
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] (, labels int [B]) -> images float32 [B, H, W, C] in [-1, 1]."""
         return self.image(self.activations(latents, labels, statistics)[-1], labels)
 
@@ -106,7 +110,9 @@ class DCGANDiscriminator(Network):
             plan = [(n, 5, 2) for n in widths]
         return shapes.stages(image_size)[0], plan
 
-    def normalised(self, images, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
+    def normalised(
+        self, images: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> list[tf.Tensor]:
         """What each convolution says, after batch norm and before its nonlinearity: [B, h, w, maps]."""
         one_hot = self._one_hot(labels)
         maps = [self.convs[0](with_labels(images, one_hot))]
@@ -114,13 +120,19 @@ class DCGANDiscriminator(Network):
             maps.append(norm(conv(with_labels(tf.nn.leaky_relu(maps[-1], 0.2), one_hot)), statistics=statistics))
         return maps
 
-    def activations(self, images, labels=None, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
+    def activations(
+        self, images: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> list[tf.Tensor]:
         """The same after the nonlinearity; the last one is Phi's."""
         *maps, last = self.normalised(images, labels, statistics)
         return [*(tf.nn.leaky_relu(x, 0.2) for x in maps), keras.ops.relu(last)]
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B] and features [B, F] after the ReLU."""
         return self._output(self.normalised(images, labels, statistics), labels)

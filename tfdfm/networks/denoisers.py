@@ -25,7 +25,7 @@ class FullyConnectedDenoiser(Network):
         self.norms = [self.norm() for _ in range(depth)]
         self.last = self.dense(height * breadth * maps, use_bias=True)
 
-    def call(self, features, statistics: BatchStatistics | None = None):
+    def call(self, features: tf.Tensor, statistics: BatchStatistics | None = None) -> tf.Tensor:
         """float [B, F] -> float32 [B, F]."""
         x = features
         for dense, norm in zip(self.hidden, self.norms, strict=True):
@@ -53,7 +53,7 @@ class ConvolutionalDenoiser(Network):
         self.norms = [self.norm() for _ in range(depth)]
         self.last = self.conv(feature_shape[-1], 3, use_bias=True)
 
-    def call(self, features, statistics: BatchStatistics | None = None):
+    def call(self, features: tf.Tensor, statistics: BatchStatistics | None = None) -> tf.Tensor:
         """float [B, F] -> float32 [B, F]."""
         x = tf.reshape(features, [-1, *self.feature_shape])
         for conv, norm in zip(self.hidden, self.norms, strict=True):

@@ -25,14 +25,18 @@ class FullyConnectedGenerator(Unlabelled):
 
     convolutional = False
 
-    def __init__(self, image_size: int, channels: int, num_classes=0, *, depth=5, width=800, seed: int, **kwargs):
+    def __init__(
+        self, image_size: int, channels: int, num_classes: int = 0, *, depth=5, width=800, seed: int, **kwargs
+    ):
         super().__init__(num_classes, seed, **kwargs)
         self.image_shape = (image_size, image_size, channels)
         self.hidden = [self.dense(width) for _ in range(depth - 1)]
         self.norms = [self.norm() for _ in self.hidden]
         self.last = self.dense(image_size**2 * channels, use_bias=True)
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] -> images float32 [B, H, W, C] in [-1, 1]."""
         x = latents
         for dense, norm in zip(self.hidden, self.norms, strict=True):
@@ -66,7 +70,9 @@ class NoisePlanesGenerator(Unlabelled):
         self.norms = [self.norm() for _ in maps]
         self.last = self.transposed_conv(channels, 3)
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] -> images float32 [B, H, W, C] in [-1, 1]."""
         sizes = [side * side * planes for side, planes in self.noise]
         noise = zip(tf.split(latents, sizes, axis=1), self.noise, strict=True)
@@ -108,7 +114,7 @@ class FullyConnectedDiscriminator(Unlabelled):
 
     convolutional = False
 
-    def __init__(self, image_size: int, num_classes=0, *, depth=2, width=1024, dropout=0.0, seed: int, **kwargs):
+    def __init__(self, image_size: int, num_classes: int = 0, *, depth=2, width=1024, dropout=0.0, seed: int, **kwargs):
         super().__init__(num_classes, seed, **kwargs)
         if depth < 2 or not 0 <= dropout < 1:
             raise UsageError(
@@ -121,13 +127,15 @@ class FullyConnectedDiscriminator(Unlabelled):
         self.hidden = [self.dense(width) for _ in range(depth - 2)]
         self.norms = [self.norm() for _ in self.hidden]
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         self.last = self.dense(1, use_bias=True)
 
     def initializer(self) -> keras.initializers.Initializer:
         return keras.initializers.RandomNormal(0.0, 0.002, seed=self.next_seed())
 
-    def encode(self, images, statistics: BatchStatistics | None, noise: Noise | None):
+    def encode(
+        self, images: tf.Tensor, statistics: BatchStatistics | None, noise: Noise | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """images [B, H, W, C] -> features [B, F], and what the last layer is to see of them."""
 
         def dropped(x):
@@ -139,7 +147,11 @@ class FullyConnectedDiscriminator(Unlabelled):
         return x, dropped(x)
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F]."""
         features, x = self.encode(images, statistics, noise)
@@ -153,11 +165,15 @@ class FullyConnectedAutoencoderDiscriminator(FullyConnectedDiscriminator):
     together (nLayerD). The reconstruction is left linear, without the batch norm that "each weight layer" would have.
     """
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         self.last = self.dense(shape[1] * shape[2] * shape[3], use_bias=True)
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], reconstruction [B, H, W, C]."""
         code, x = self.encode(images, statistics, noise)
@@ -188,11 +204,15 @@ class ConvolutionalAutoencoderDiscriminator(Unlabelled):
         self.decoder = [self.transposed_conv(n, 4, 2) for n in maps[-2::-1]]
         self.decoder_norms = [self.norm() for _ in self.decoder]
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         self.last = self.transposed_conv(shape[-1], 4, 2)
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], reconstruction [B, H, W, C]."""
         x = self.encoder[0](images)

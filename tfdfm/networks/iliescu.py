@@ -52,7 +52,11 @@ class IliescuDiscriminator(DCGANDiscriminator):
         return shapes.halved(image_size, 4), [(width * 2**i, 4, 2) for i in range(4)]
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B], features [B, F], activations [B, h, w, M]."""
         maps = self.normalised(images, labels, statistics)
@@ -69,14 +73,16 @@ class IliescuEncoder(Unlabelled):
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, latent_size: int, num_classes=0, *, width: int = 64, seed: int, **kwargs):
+    def __init__(
+        self, image_size: int, latent_size: int, num_classes: int = 0, *, width: int = 64, seed: int, **kwargs
+    ):
         super().__init__(num_classes, seed, **kwargs)
         self.units = shapes.halved(image_size, 4) ** 2 * width * 8
         self.convs = [self.conv(width * 2**i, 4, 2) for i in range(4)]
         self.norms = [keep, *(self.norm() for _ in self.convs[1:])]
         self.head = self.dense(2 * latent_size, use_bias=True)
 
-    def call(self, images, statistics: BatchStatistics | None = None):
+    def call(self, images: tf.Tensor, statistics: BatchStatistics | None = None) -> tf.Tensor:
         """images [B, H, W, C] in [-1, 1] -> float32 mean [B, Z], log sigma [B, Z]."""
         x = images
         for norm, conv in zip(self.norms, self.convs, strict=True):
@@ -99,7 +105,7 @@ class IliescuSeparator(Network):
         super().__init__(seed, **kwargs)
         self.conv_layer, self.norm_layer, self.head = self.conv(width, 4, 2), self.norm(), self.dense(1)
 
-    def call(self, activations, statistics: BatchStatistics | None = None):
+    def call(self, activations: tf.Tensor, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
         """float [B, h, w, maps] -> float32 [B]."""
         x = tf.nn.leaky_relu(self.norm_layer(self.conv_layer(activations), statistics=statistics), 0.2)
         score = self.head(tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]]))

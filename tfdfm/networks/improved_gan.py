@@ -35,7 +35,7 @@ class ImprovedGANGenerator(Unlabelled):
         self,
         image_size: int,
         channels: int,
-        num_classes=0,
+        num_classes: int = 0,
         *,
         width: int = 128,
         reference: int = 0,
@@ -52,7 +52,7 @@ class ImprovedGANGenerator(Unlabelled):
         how = {"gain": 0.3, "trained": True, "transposed": True, "dtype": self.dtype_policy}
         self.last = WeightNorm(channels, 5, 2, seed=self.next_seed(), **how)
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         start = keras.initializers.RandomUniform(-1.0, 1.0, seed=self.next_seed())
         if self.reference:
             self.chosen = self.add_weight(
@@ -67,7 +67,9 @@ class ImprovedGANGenerator(Unlabelled):
     def initializer(self) -> keras.initializers.Initializer:
         return keras.initializers.RandomNormal(0.0, 0.05, seed=self.next_seed())
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] -> images float32 [B, H, W, C] in [-1, 1]."""
         x = tf.concat([tf.cast(self.chosen, latents.dtype), latents], axis=0) if self.reference else latents
         how = {} if self.reference else {"statistics": statistics}
@@ -104,7 +106,9 @@ class ImprovedGANFullyConnectedGenerator(Unlabelled):
     def initializer(self) -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(seed=self.next_seed())
 
-    def call(self, latents, labels=None, statistics: BatchStatistics | None = None):
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+    ) -> tf.Tensor:
         """latents [B, Z] -> images float32 [B, H, W, C] in [-1, 1]."""
         x = latents
         for dense, norm in zip(self.hidden, self.norms, strict=True):
@@ -127,7 +131,9 @@ class ImprovedGANDiscriminator(Unlabelled):
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, num_classes=0, *, width: int = 96, kernels: int = 100, seed: int, **kwargs):
+    def __init__(
+        self, image_size: int, num_classes: int = 0, *, width: int = 96, kernels: int = 100, seed: int, **kwargs
+    ):
         super().__init__(num_classes, seed, **kwargs)
         self.num_features, self.feature_shape = 2 * width, (1, 1, 2 * width)
         self.convs = convolutions(self, width)
@@ -135,7 +141,11 @@ class ImprovedGANDiscriminator(Unlabelled):
         self.head = last(self, 1, gain=0.2)
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> score [B] and features [B, F]."""
         features = pooled(self.convs, noise.gaussian(images, 0.2) if noise else images, noise)
@@ -164,7 +174,11 @@ class ImprovedGANClassifierDiscriminator(Network):
         self.convs, self.head = convolutions(self, width), last(self, num_classes, gain=0.5)
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F] and class logits [B, K]."""
         features = pooled(self.convs, noise.dropout(images, 0.2) if noise else images, noise)
@@ -196,7 +210,11 @@ class ImprovedGANFullyConnectedDiscriminator(Network):
         self.head = last(self, num_classes, gain=1.3, deviation=0.1)
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> score [B], features [B, F] and class logits [B, K]."""
         x = tf.reshape(unit(images), [-1, math.prod(images.shape[1:])])

@@ -39,14 +39,14 @@ class WeightNorm(keras.layers.Layer):
         self.gain, self._trained, self._transposed = gain, trained, transposed
         self._start = keras.initializers.RandomNormal(0.0, deviation, seed=seed)
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         shape = [self.size] * 2 * bool(self.size) + [shape[-1], self.units]
         self.direction = _weight(self, "direction", shape, self._start)
         self.bias = _weight(self, "bias", [self.units], "zeros")
         if self._trained:
             self.gain = _weight(self, "gain", [self.units], keras.initializers.Constant(self.gain))
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         axes = list(range(len(self.direction.shape) - 1))
         kernel = tf.math.l2_normalize(tf.convert_to_tensor(self.direction), axes, epsilon=1e-6) * self.gain
         kernel, bias = tf.cast(kernel, x.dtype), tf.cast(self.bias, x.dtype)
@@ -74,13 +74,13 @@ class MinibatchDiscrimination(keras.layers.Layer):
         super().__init__(**kwargs)
         self._seed, self.kernels, self.width = seed, kernels, width
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         normal = keras.initializers.RandomNormal(0.0, 0.05, seed=self._seed)
         self.direction = _weight(self, "direction", [shape[-1], self.kernels * self.width], normal)
         self.log_scale = _weight(self, "log_scale", [self.kernels * self.width], keras.initializers.Constant(1.9))
         self.bias = _weight(self, "bias", [self.kernels], keras.initializers.Constant(-1.4))
 
-    def call(self, features):
+    def call(self, features: tf.Tensor) -> tf.Tensor:
         weights = tf.math.l2_normalize(tf.convert_to_tensor(self.direction), 0) * tf.exp(self.log_scale)
         rows = tf.reshape(tf.cast(features, tf.float32) @ weights, [-1, self.kernels, self.width])
         nearness = tf.exp(-tf.reduce_sum(tf.abs(rows[:, None] - rows[None]), axis=3))  # [B, B, kernels]
@@ -101,10 +101,10 @@ class VirtualBatchNorm(keras.layers.Layer):
         super().__init__(**kwargs)
         self.reference = reference
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         self.bias = _weight(self, "bias", [shape[-1]], "zeros")
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         x = tf.cast(inputs, tf.float32)
         within = list(range(1, len(x.shape) - 1))  # positions
         x -= tf.reduce_mean(x[: self.reference], [0, *within], keepdims=True)  # far from 0 squares differ by rounding

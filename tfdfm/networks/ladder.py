@@ -41,14 +41,18 @@ class LadderDiscriminator(Network):
         self.laterals = [Lateral(dtype=self.dtype_policy) for _ in range(len(sizes) + 1)]
         self.decoder = [self.dense(size) for size in sizes[-2::-1]]
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         self.decoder.append(self.dense(shape[1] * shape[2] * shape[3]))
 
     def initializer(self) -> keras.initializers.Initializer:
         return keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal", seed=self.next_seed())
 
     def call(
-        self, images, labels=None, statistics: BatchStatistics | None = None, noise: Noise | None = None
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        noise: Noise | None = None,
     ) -> DiscriminatorOutput:
         """images [B, H, W, C] in [-1, 1] -> energy [B], features [B, F], class logits [B, C], reconstruction."""
         clean = tf.reshape(unit(tf.cast(images, tf.float32)), [-1, self.decoder[-1].units])  # z_0
@@ -85,7 +89,7 @@ class LadderDiscriminator(Network):
 class Lateral(keras.layers.Layer):
     """The combinator "gauss": z^ = (z - mu(u)) v(u) + mu(u), mu and v of the form a s(b u + c) + d u + e each."""
 
-    def build(self, z_shape, u_shape):
+    def build(self, z_shape: tuple[int, ...], u_shape: tuple[int, ...]) -> None:
         def weights(name):
             starts = dict(a="zeros", b="ones", c="zeros", d="zeros", e="zeros")
             return [
@@ -95,7 +99,7 @@ class Lateral(keras.layers.Layer):
 
         self.mean, self.slope = weights("mean"), weights("slope")
 
-    def call(self, z, u):
+    def call(self, z: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The layer's noisy units and the normalised projection of what is above, [B, F] each -> [B, F]."""
         mean, slope = (a * tf.sigmoid(b * u + c) + d * u + e for a, b, c, d, e in (self.mean, self.slope))
         return (z - mean) * slope + mean

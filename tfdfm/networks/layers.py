@@ -22,7 +22,7 @@ class BatchStatistics:
         self.synchronised = synchronised
         self.recorded: list[tuple[keras.Variable, tf.Tensor]] = []
 
-    def record(self, variable: keras.Variable, value: tf.Tensor):
+    def record(self, variable: keras.Variable, value: tf.Tensor) -> None:
         self.recorded.append((variable, value))
 
 
@@ -45,7 +45,7 @@ class BatchNorm(keras.layers.Layer):
         self._gain = keras.initializers.RandomNormal(1.0, 0.02, seed=seed) if gain else None
         self._bias = bias
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         def weight(name, initializer, **kwargs):
             return self.add_weight(
                 name=name, shape=[shape[-1]], initializer=initializer, dtype="float32", autocast=False, **kwargs
@@ -56,7 +56,7 @@ class BatchNorm(keras.layers.Layer):
         self.mean = weight("mean", "zeros", trainable=False, aggregation="mean")
         self.variance = weight("variance", "ones", trainable=False, aggregation="mean")
 
-    def call(self, inputs, statistics: BatchStatistics | None = None):
+    def call(self, inputs: tf.Tensor, statistics: BatchStatistics | None = None) -> tf.Tensor:
         x = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
         if statistics is None:
             y, *_ = self._fused(x, self.mean.value, self.variance.value, is_training=False)
@@ -144,7 +144,7 @@ class Unlabelled(Network):
         self.num_classes = 0
 
 
-def keep(x, statistics: BatchStatistics | None = None):
+def keep(x: tf.Tensor, statistics: BatchStatistics | None = None) -> tf.Tensor:
     """In the place of a batch norm: nothing."""
     return x
 

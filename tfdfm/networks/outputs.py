@@ -16,7 +16,9 @@ class DiscriminatorOutput(NamedTuple):
     activations: tf.Tensor | None = None  # [B, h, w, M]  of an inner layer, before its nonlinearity
 
 
-def of_reconstruction(images, code, reconstruction, energy: Callable[[tf.Tensor], tf.Tensor]) -> DiscriminatorOutput:
+def of_reconstruction(
+    images: tf.Tensor, code: tf.Tensor, reconstruction: tf.Tensor, energy: Callable[[tf.Tensor], tf.Tensor]
+) -> DiscriminatorOutput:
     """An autoencoder's: the score is the `energy` [B] of its error [B, H, W, C], the features are the code [B, F]."""
     images = tf.cast(images, tf.float32)
     reconstruction = tf.reshape(tf.cast(reconstruction, tf.float32), tf.shape(images))

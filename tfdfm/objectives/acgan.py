@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfdfm.objectives.base import Losses
 from tfdfm.objectives.forward import Forward
 from tfdfm.objectives.minimax import Minimax, cross_entropy
 
@@ -20,19 +21,19 @@ class AuxiliaryClassifier(Minimax):
     needs = ("class_logits",)
     conditional = True
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         return super().discriminator_loss(forward) | {  # - L_S  (eq. 2)
             "class_data": class_entropy(forward.real.class_logits, forward.labels),  # - log P(c | x)           (eq. 3)
             "class_samples": class_entropy(forward.fake.class_logits, forward.sample_labels),  # - log P(c | G)  (eq. 3)
         }
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {
             "acgan": cross_entropy(forward.fake.score, 1.0),  # - log P(real | G), for + log P(fake | G)
             "class": class_entropy(forward.fake.class_logits, forward.sample_labels),
         }
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         right = tf.argmax(forward.fake.class_logits, axis=1, output_type=tf.int32) == forward.sample_labels
         found = {"discriminator/class_accuracy_samples": tf.reduce_mean(tf.cast(right, tf.float32))}
         return super().diagnostics(forward, losses) | found

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL
+from tfdfm.objectives.base import ADVERSARIAL, Losses
 from tfdfm.objectives.forward import Forward, once
 from tfdfm.objectives.minimax import cross_entropy
 from tfdfm.objectives.nonsaturating import NonSaturating
@@ -16,7 +16,7 @@ class Activations(Forward):
         return self.networks["generator"].activations(self.latents, self.sample_labels, self.tracked)
 
     @once
-    def generated(self):
+    def generated(self) -> tf.Tensor:
         return self.networks["generator"].image(self.layers[-1], self.sample_labels)
 
     @once
@@ -44,18 +44,18 @@ class ActivationGan(NonSaturating):
     players = {**ADVERSARIAL, "separator": ("separator",)}
     needs = ("activations",)
 
-    def separator_loss(self, forward: Activations):
+    def separator_loss(self, forward: Activations) -> Losses:
         data, samples = forward.separated
         return {
             "data": cross_entropy(data, 1.0),  # - log F(D_f(x))          (eq. 21, L_F)
             "samples": cross_entropy(samples, 0.0),  # - log(1 - F(G_f(z)))  (eq. 21, L_F)
         }
 
-    def generator_loss(self, forward: Activations):
+    def generator_loss(self, forward: Activations) -> Losses:
         _, samples = forward.separated
         return super().generator_loss(forward) | {"activations": cross_entropy(samples, 1.0)}  # - log F(G_f(z))
 
-    def diagnostics(self, forward: Activations, losses):
+    def diagnostics(self, forward: Activations, losses: dict[str, Losses]) -> Losses:
         data, samples = forward.separated
         return super().diagnostics(forward, losses) | {
             "separator/accuracy_data": tf.reduce_mean(tf.cast(data > 0, tf.float32)),

@@ -1,5 +1,6 @@
 """Adversarially learned inference (Dumoulin et al., 2017; slides, algorithm 1)."""
 
+from tfdfm.objectives.base import Losses
 from tfdfm.objectives.forward import Forward, once
 from tfdfm.objectives.minimax import Minimax, cross_entropy
 from tfdfm.objectives.vae import Inference
@@ -29,7 +30,7 @@ class AdversariallyLearnedInference(Minimax):
     forward, takes_codes = Joint, True
     players = {"generator": ("generator", "encoder"), "discriminator": ("discriminator",)}
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {
             "inference": cross_entropy(forward.real.score, 0.0),  # - log(1 - rho_q) = softplus(D(x, z^))
             "generation": cross_entropy(forward.fake.score, 1.0),  # - log rho_p = softplus(- D(x~, z))

@@ -1,8 +1,13 @@
 """The interface of an objective: one term of a recipe."""
 
+from collections.abc import Mapping
+
+import keras
 import tensorflow as tf
 
 from tfdfm.objectives.forward import Forward
+
+Losses = dict[str, tf.Tensor]  # [B] or scalars, by name
 
 ADVERSARIAL = {"generator": ("generator",), "discriminator": ("discriminator",)}  # players of most games
 
@@ -28,18 +33,18 @@ class Objective(tf.Module):
     def __init__(self):
         super().__init__()
 
-    def build(self, networks) -> None:
+    def build(self, networks: Mapping[str, keras.Model]) -> None:
         """Makes variables that are as large as the networks' weights."""
 
     def transform_input(self, forward: Forward, images: tf.Tensor, purpose: str) -> tf.Tensor:
         """Images [B, H, W, C] as D is to see them; `purpose` names them, "data" or "samples" say."""
         return images
 
-    def diagnostics(self, forward: Forward, losses: dict[str, dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         """{name: scalar} to log, averaged over replicas. `losses` are all players' losses in this update."""
         return {}
 
-    def after_step(self, networks, logs: dict[str, tf.Tensor], *, critic_only: bool) -> dict[str, tf.Tensor]:
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
         """Clips weights, moves schedules kept in variables, once the players are updated.
 
         `logs` are the losses ("<player>/<name>") and diagnostics of the update, already those of the global batch;

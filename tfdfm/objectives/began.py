@@ -1,8 +1,11 @@
 """Boundary equilibrium GAN (Berthelot, Schumm & Metz, 2017; thesis section 2.4)."""
 
+from collections.abc import Mapping
+
+import keras
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.base import ADVERSARIAL, Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
@@ -25,19 +28,19 @@ class BoundaryEquilibrium(Objective):
         self.gamma, self.lambda_k = gamma, lambda_k
         self.k = tf.Variable(0.0, trainable=False, name="k", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         return {
             "data": forward.real.score,
             "samples": -self.k * forward.fake.score,
         }  # L(x) - k_t L(G(z_D))     (eq. 13)
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {"began": forward.fake.score}  # L(G(z_G))                                                     (eq. 13)
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         return {"discriminator/k": self.k.read_value()}
 
-    def after_step(self, networks, logs, *, critic_only):
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
         if critic_only:
             return {}
         data, samples = logs["discriminator/data"], logs["generator/began"]

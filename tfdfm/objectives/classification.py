@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
@@ -20,12 +20,12 @@ class Classification(Objective):
         super().__init__()
         self.weight = weight
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         output, labels = forward.labelled
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, output.class_logits)  # - l_y + lse(l)
         return {"classification": self.weight * loss}
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         output, labels = forward.labelled
         right = tf.equal(tf.argmax(output.class_logits, axis=1, output_type=labels.dtype), labels)
         return {"discriminator/accuracy_labelled": tf.reduce_mean(tf.cast(right, tf.float32))}

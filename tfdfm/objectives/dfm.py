@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward, decayed
 
 
@@ -26,19 +26,19 @@ class DenoisingFeatureMatching(Objective):
         super().__init__()
         self.weight, self.sigma, self.anneal_steps = weight, sigma, anneal_steps
 
-    def denoiser_loss(self, forward: Forward):
+    def denoiser_loss(self, forward: Forward) -> Losses:
         phi = tf.stop_gradient(forward.real.features)  # [B, F]
         corrupted = phi + self._sigma(forward) * forward.random.normal("corruption", phi.shape)
         denoised = forward.networks["denoiser"](corrupted, statistics=forward.tracked)
         return {"dfm": squared_norm(phi - denoised)}  # || Phi(x) - r(C(Phi(x))) ||^2                          (eq. 5)
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         phi = forward.fake.features  # [B, F]
         target = tf.stop_gradient(forward.networks["denoiser"](tf.stop_gradient(phi), statistics=forward.untracked))
         scale = self.weight / phi.shape[-1]
         return {"dfm": scale * squared_norm(phi - target)}  # lambda || Phi(G(z)) - r(Phi(G(z))) ||^2          (eq. 4)
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         """Whether sigma fits the features, and r does better than their mean (at 1 it drags samples into blur)."""
         variance = tf.math.reduce_variance(forward.real.features, axis=0)  # [F]
         error = tf.reduce_mean(losses["denoiser"]["dfm"])

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.base import ADVERSARIAL, Losses, Objective
 from tfdfm.objectives.forward import Forward, decayed
 
 
@@ -25,16 +25,16 @@ class EnergyBased(Objective):
         super().__init__()
         self.margin, self.margin_steps, self.weight = margin, margin_steps, weight
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         return {
             "data": self.weight * forward.real.score,  # D(x)                                              (eq. 1)
             "samples": self.weight * tf.nn.relu(self._margin(forward) - forward.fake.score),  # [m - D(G(z))]+  (eq. 1)
         }
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {"ebgan": forward.fake.score}  # D(G(z))                                                    (eq. 2)
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         """The share of samples that D still pushes up; at 0 it learns from data alone."""
         within = tf.cast(forward.fake.score < self._margin(forward), tf.float32)
         return {

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 DISTANCES = {
@@ -33,6 +33,6 @@ class FeatureMatching(Objective):
             raise UsageError(f"Expected the distance of means to be one of {', '.join(DISTANCES)}, given {distance!r}.")
         self.weight, self.distance = weight, DISTANCES[distance]
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         target = tf.stop_gradient(tf.reduce_mean(forward.real.features, axis=0))  # [F], to ALI's encoder too
         return {"feature_matching": self.weight * self.distance(target - tf.reduce_mean(forward.fake.features, axis=0))}

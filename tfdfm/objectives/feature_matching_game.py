@@ -1,5 +1,6 @@
 """Feature matching in place of the adversarial loss (Salimans et al., 2016, section 3.1; dfm section 4)."""
 
+from tfdfm.objectives.base import Losses
 from tfdfm.objectives.feature_matching import FeatureMatching
 from tfdfm.objectives.forward import Forward
 from tfdfm.objectives.minimax import Minimax
@@ -22,5 +23,5 @@ class FeatureMatchingGame(FeatureMatching, Minimax):
         super().__init__(distance=distance)
         self.discriminator_weight = discriminator_weight
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         return {name: self.discriminator_weight * loss for name, loss in super().discriminator_loss(forward).items()}

@@ -106,7 +106,7 @@ class Forward:
         pixels, labels = self._labelled
         return self.discriminate(self._scaled(pixels, "labelled/"), "labelled", self.untracked), labels
 
-    def discriminate(self, images, purpose: str, statistics, **inputs):
+    def discriminate(self, images: tf.Tensor, purpose: str, statistics, **inputs):
         """The discriminator's `DiscriminatorOutput` of images in [-1, 1], as the terms let it see them."""
         for term in self._terms:
             images = term.transform_input(self, images, purpose)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
@@ -23,7 +23,7 @@ class GradientPenalty(Objective):
         super().__init__()
         self.weight = weight
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         place = forward.random.uniform("penalty", [forward.images.shape[0], 1, 1, 1])
         between = forward.images + place * (tf.stop_gradient(forward.generated) - forward.images)  # [B, H, W, C]
         norm = gradient_norm(lambda x: forward.networks["discriminator"](x, labels=forward.labels).score, between)

@@ -1,8 +1,11 @@
 """Historical averaging (Salimans et al., 2016, section 3.3; slides, "Improved techniques")."""
 
+from collections.abc import Mapping
+
+import keras
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
@@ -23,20 +26,20 @@ class HistoricalAveraging(Objective):
         super().__init__()
         self.weight = weight
 
-    def build(self, networks):
+    def build(self, networks: Mapping[str, keras.Model]) -> None:
         self.count = self._variable(1.0, "count")
         self.means = {
             name: [self._variable(weight.numpy(), f"{name}_{place}") for place, weight in enumerate(of)]
             for name, of in _weights(networks).items()
         }
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         return {"historical_averaging": self._distance(forward, "discriminator")}
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {"historical_averaging": self._distance(forward, "generator")}
 
-    def after_step(self, networks, logs, *, critic_only):
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
         self.count.assign_add(1.0)
         for name, of in _weights(networks).items():
             for mean, weight in zip(self.means[name], of, strict=True):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward, decayed
 
 
@@ -22,10 +22,10 @@ class InstanceNoise(Objective):
         super().__init__()
         self.sigma, self.anneal_steps = sigma, anneal_steps
 
-    def transform_input(self, forward: Forward, images: tf.Tensor, purpose: str):
+    def transform_input(self, forward: Forward, images: tf.Tensor, purpose: str) -> tf.Tensor:
         return images + self._sigma(forward) * forward.random.normal(f"instance_noise/{purpose}", images.shape)
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         return {"discriminator/instance_noise": self._sigma(forward)}
 
     def _sigma(self, forward: Forward) -> tf.Tensor:

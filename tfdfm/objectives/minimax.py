@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.base import ADVERSARIAL, Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
@@ -11,16 +11,16 @@ class Minimax(Objective):
 
     primary, players = True, ADVERSARIAL
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         return {
             "data": cross_entropy(forward.real.score, 1.0),  # - log D(x)            (eq. 1)
             "samples": cross_entropy(forward.fake.score, 0.0),  # - log(1 - D(G(z)))  (eq. 1)
         }
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {"minimax": -cross_entropy(forward.fake.score, 0.0)}  # log(1 - D(G(z)))  (eq. 1)
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         return {
             "discriminator/accuracy_data": tf.reduce_mean(tf.cast(forward.real.score > 0, tf.float32)),
             "discriminator/accuracy_samples": tf.reduce_mean(tf.cast(forward.fake.score < 0, tf.float32)),

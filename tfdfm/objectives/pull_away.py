@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
@@ -22,7 +22,7 @@ class PullAway(Objective):
         super().__init__()
         self.weight = weight
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {"pull_away": self.weight * mean_squared_cosine(forward.fake.features)}
 
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdfm.objectives.base import Objective
+from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward, once
 
 
@@ -10,7 +10,7 @@ class Inference(Forward):
     """The passes with an encoder, which infers the latents that an image may have come from."""
 
     @once
-    def posterior(self):
+    def posterior(self) -> tuple[tf.Tensor, tf.Tensor]:
         """(mean, log sigma), each [B, Z], of q(z | x) on the data."""
         return self.networks["encoder"](self.images, statistics=self.tracked)
 
@@ -37,7 +37,7 @@ class Variational(Objective):
     primary, forward = True, Inference
     players = {"generator": ("generator", "encoder")}
 
-    def generator_loss(self, forward: Inference):
+    def generator_loss(self, forward: Inference) -> Losses:
         error = tf.square(forward.images - forward.reconstructed)
         return {
             "reconstruction": tf.reduce_sum(error, axis=[1, 2, 3]),  # - log p(x | z^)

@@ -1,8 +1,11 @@
 """Wasserstein GAN (Arjovsky, Chintala & Bottou, 2017; slides, "Wasserstein GAN"; thesis section 2.3)."""
 
+from collections.abc import Mapping
+
+import keras
 import tensorflow as tf
 
-from tfdfm.objectives.base import ADVERSARIAL, Objective
+from tfdfm.objectives.base import ADVERSARIAL, Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
@@ -21,16 +24,16 @@ class Wasserstein(Objective):
         super().__init__()
         self.clip = clip
 
-    def discriminator_loss(self, forward: Forward):
+    def discriminator_loss(self, forward: Forward) -> Losses:
         return {"data": -forward.real.score, "samples": forward.fake.score}  # E f(G(z)) - E f(x), algorithm 1, line 5
 
-    def generator_loss(self, forward: Forward):
+    def generator_loss(self, forward: Forward) -> Losses:
         return {"wasserstein": -forward.fake.score}  # - E f(G(z)), line 10
 
-    def diagnostics(self, forward: Forward, losses):
+    def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         return {"discriminator/distance": tf.reduce_mean(forward.real.score) - tf.reduce_mean(forward.fake.score)}
 
-    def after_step(self, networks, logs, *, critic_only):
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
         if self.clip:
             for weight in networks["discriminator"].trainable_variables:
                 weight.assign(tf.clip_by_value(weight.value, -self.clip, self.clip))  # line 7

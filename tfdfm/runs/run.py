@@ -156,7 +156,7 @@ def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.St
     return strategy.distribute_datasets_from_function(of_worker)
 
 
-def record(run_dir: Path, config: ConfigDict, images: data.Images, *, write: bool):
+def record(run_dir: Path, config: ConfigDict, images: data.Images, *, write: bool) -> None:
     """Writes config.json, or holds the run's own against this recipe: only `steps` may grow.
 
     Raises:
@@ -193,6 +193,6 @@ def _compare(path: Path, config: ConfigDict, about: dict):
         )
 
 
-def forget():
+def forget() -> None:
     """Frees what Keras keeps of a trainer, before the next one of this process."""
     keras.utils.clear_session()

@@ -74,7 +74,7 @@ def _has_amx() -> bool:
         return False
 
 
-def check(strategy: tf.distribute.Strategy, batch_size: int, steps_per_execution: int):
+def check(strategy: tf.distribute.Strategy, batch_size: int, steps_per_execution: int) -> None:
     """Raises UsageError for what the strategy cannot do."""
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:

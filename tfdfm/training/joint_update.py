@@ -91,7 +91,9 @@ class JointUpdate:
         recorded = forward.tracked.recorded if forward.tracked else []
         return Gradients(gradients, logs, {variable.path: value for variable, value in recorded})
 
-    def forward(self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor, critic_step=0) -> Forward:
+    def forward(
+        self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor, critic_step: int = 0
+    ) -> Forward:
         """The forward passes of one critic step or joint update; arguments as of `gradients`."""
         s = self.settings
         synchronised = s.batch_norm == "synchronised"

@@ -57,7 +57,7 @@ class FusedAdam(keras.optimizers.Adam):
     (tools/benchmark.py). No amsgrad.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         step = tf.cast(self.iterations.value + 1, tf.float32)
         momentum, velocity = slots(self, variable)
         tf.raw_ops.ResourceApplyAdam(

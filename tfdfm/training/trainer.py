@@ -1,9 +1,10 @@
 """The trainer: one joint update of all players (paper, section 5), driven by `keras.Model.fit`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfdfm import latents
@@ -53,11 +54,11 @@ class Trainer(Prebuilt):
             player.optimizer.build(joint_update.weights(player))
         self.built = True
 
-    def call(self, latents, labels=None):
+    def call(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """latents [B, Z] (, labels int [B]) -> images [B, H, W, C] in [-1, 1], of the EMA generator if there is one."""
         return (self.ema_generator or self.networks["generator"])(latents, labels=labels)
 
-    def train_step(self, batch):
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One joint update, and the critic steps before it.
 
         Args:
@@ -130,7 +131,7 @@ class Trainer(Prebuilt):
         named = [flat_names(holder, of.variables) for holder, of in holders.items()]
         return {name: variable for group in named for name, variable in group.items()} | {"step": self.step.value}
 
-    def samples(self, seeds) -> tf.Tensor:
+    def samples(self, seeds: Sequence[int]) -> tf.Tensor:
         """int64 [N] -> [N, H, W, C] in [-1, 1]: the images that `tfdfm.sample` makes of these seeds.
 
         Labels are in turn where the generator takes them.
@@ -145,7 +146,7 @@ class Trainer(Prebuilt):
         first = latents.PER_SEED * self.joint_update.settings.seed
         return self.samples(range(first, first + GRID))
 
-    def reconstructions(self, pixels) -> tf.Tensor:
+    def reconstructions(self, pixels: np.ndarray) -> tf.Tensor:
         """uint8 [N, H, W, C] -> [N, H, W, C] in [-1, 1]: G of the mean of what the encoder infers from them."""
         mean, _ = self.networks["encoder"](from_uint8(pixels))
         return self(mean)
@@ -166,7 +167,7 @@ def _sum_over_replicas(scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return dict(zip(scalars, tf.unstack(total), strict=True))
 
 
-def flat_names(holder: str, variables) -> dict[str, tf.Variable]:
+def flat_names(holder: str, variables: Iterable) -> dict[str, tf.Variable]:
     """{"<holder>/<place>.<name>": variable}, the same in every process, whatever Keras numbered its layers by then."""
 
     def name(variable) -> str:
