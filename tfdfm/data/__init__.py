@@ -3,7 +3,7 @@
 from tfdfm.data.batches import batches, check_batch_size
 from tfdfm.data.classes import Rows, of_classes
 from tfdfm.data.folder import sides
-from tfdfm.data.labelled import labelled
+from tfdfm.data.labelled import labelled_rows
 from tfdfm.data.loading import Description, Images, describe, load
 from tfdfm.data.names import NAMED
 
@@ -15,7 +15,7 @@ __all__ = [
     "batches",
     "check_batch_size",
     "describe",
-    "labelled",
+    "labelled_rows",
     "load",
     "of_classes",
     "sides",

@@ -50,7 +50,7 @@ def batches(
     replicas: int = 1,
     local_replicas: range = range(1),
     n_critic: int = 1,
-    labelled: np.ndarray | None = None,
+    labelled_rows: np.ndarray | None = None,
     supervised: bool = False,
 ) -> tf.data.Dataset:
     """For each step in [first_step, last_step) and each of `local_replicas`, that replica's share of the global batch.
@@ -59,12 +59,12 @@ def batches(
     the set has none. `batch_size` is global. A step takes n_critic batches, and b is as many times as large.
     Raises UsageError for a batch that is too large or does not divide.
 
-    Where only the images `labelled` keep their labels, others have -1. `supervised` adds "labelled_images" and
+    Where only the images `labelled_rows` keep their labels, others have -1. `supervised` adds "labelled_images" and
     "labelled_labels": as many of them, in an order of their own.
     """
     check_batch_size(images, batch_size, replicas)
     share, local = batch_size // replicas, len(local_replicas)
-    arrays = _arrays(images, labelled)
+    arrays = _arrays(images, labelled_rows)
 
     def element(number: tf.Tensor) -> dict[str, tf.Tensor]:
         step = number // local
@@ -73,21 +73,23 @@ def batches(
         steps = [step * n_critic + critic_step for critic_step in range(n_critic)]
         found = _gathered(arrays, _rows(len(images.pixels), batch_size, seed, steps, positions))
         if supervised:
-            rows = _rows(len(labelled), batch_size, key(seed, "labelled") % 2**63, steps, positions)
-            found |= {f"labelled_{name}": value for name, value in _gathered(arrays, tf.gather(labelled, rows)).items()}
+            rows = _rows(len(labelled_rows), batch_size, key(seed, "labelled") % 2**63, steps, positions)
+            found |= {
+                f"labelled_{name}": value for name, value in _gathered(arrays, tf.gather(labelled_rows, rows)).items()
+            }
         return found
 
     numbers = tf.data.Dataset.range(first_step * local, last_step * local)
     return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(4 * local)
 
 
-def _arrays(images: Images, labelled: np.ndarray | None) -> dict[str, np.ndarray]:
+def _arrays(images: Images, labelled_rows: np.ndarray | None) -> dict[str, np.ndarray]:
     pixels, labels = images.pixels, images.labels
     if not isinstance(pixels, Rows):
         pixels = np.asarray(pixels)  # a plain view of the map: rows are copied, no more
-    if labelled is not None:
+    if labelled_rows is not None:
         labels = np.full_like(images.labels, -1)
-        labels[labelled] = images.labels[labelled]
+        labels[labelled_rows] = images.labels[labelled_rows]
     return {"images": pixels} if labels is None else {"images": pixels, "labels": labels}
 
 

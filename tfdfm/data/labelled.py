@@ -7,7 +7,7 @@ from tfdfm.errors import UsageError
 from tfdfm.random import key
 
 
-def labelled(images: Images, count: int, seed: int) -> np.ndarray:
+def labelled_rows(images: Images, count: int, seed: int) -> np.ndarray:
     """Ascending int64 [count]: as many images of each class, a function of the seed.
 
     Raises:

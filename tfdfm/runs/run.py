@@ -135,7 +135,7 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
 
 
 def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):
-    labelled = data.labelled(images, config.num_labelled, config.seed) if config.num_labelled else None
+    rows = data.labelled_rows(images, config.num_labelled, config.seed) if config.num_labelled else None
 
     def of_worker(context: tf.distribute.InputContext):
         local = context.num_replicas_in_sync // context.num_input_pipelines
@@ -149,7 +149,7 @@ def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.St
             replicas=context.num_replicas_in_sync,
             local_replicas=range(start, start + local),
             n_critic=config.n_critic,
-            labelled=labelled,
+            labelled_rows=rows,
             supervised=build.supervised(config),
         )
 
