@@ -11,6 +11,7 @@ GROUND = {"errors", "files", "cache", "progress", "arrays", "random", "latents",
 ALLOWED = {  # room: what it may import beside itself
     **{name: {"errors", "files", "random"} for name in GROUND},
     "cli": {"errors"},
+    "__main__": {"errors", "__version__"},
     "data": GROUND,
     "networks": GROUND,
     "objectives": GROUND,
@@ -26,6 +27,7 @@ ALLOWED["sampling"] = GROUND | {"networks", "recipes", "runs", "training"}
 ALLOWED["evaluation"] = GROUND | {"classifiers", "data", "metrics", "recipes", "runs", "sampling", "training"}
 ALLOWED["searching"] = ALLOWED["evaluation"] | {"evaluation"}
 COMMANDS = {"train", "search", "sample", "evaluate", "export", "serve"}
+ALLOWED["api"] = ALLOWED.keys() - {"serving", "cli"}
 for module in COMMANDS:
     ALLOWED[module] = ALLOWED.keys() - COMMANDS
 

@@ -1,3 +1,23 @@
-"""Generators trained with denoising feature matching (Warde-Farley & Bengio, ICLR 2017)."""
+"""Generators trained with denoising feature matching (Warde-Farley & Bengio, ICLR 2017).
 
-__version__ = "0.1.0"
+`tfdfm.train`, `load` and `connect` are for Python; `python -m tfdfm.train` and its like for a shell. Nothing heavy is
+imported before it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfdfm.api import Run, load, train
+    from tfdfm.client import connect
+
+__all__ = ["Run", "connect", "load", "train"]
+__version__ = "0.2.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'tfdfm' has no attribute {name!r}")
+    if name == "train":  # the command's module, which can be called
+        return importlib.import_module("tfdfm.train")
+    return getattr(importlib.import_module("tfdfm.client" if name == "connect" else "tfdfm.api"), name)

@@ -6,10 +6,7 @@
 Writes OUT/<version>/, one above the highest version there, whole or not at all.
 """
 
-import json
-from pathlib import Path
-
-from absl import flags, logging
+from absl import flags
 
 from tfdfm import cli
 
@@ -28,16 +25,10 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> None:
-    from tfdfm.sampling import restore, saved_model
+    from tfdfm import api
 
-    run_dir = Path(values.run_dir)
-    trained = restore.load(run_dir, values.checkpoint)
-    if values.batch_norm_latents:
-        saved_model.estimate_batch_norm(trained, values.batch_norm_latents)
-    scores = run_dir / "evaluation" / f"{trained.step}.json"
-    found = json.loads(scores.read_text()) if scores.exists() else {}
-    logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
-    path = saved_model.write(trained, Path(values.out or run_dir / "export"), found)
+    run = api.load(values.run_dir, values.checkpoint)
+    path = run.export(values.out, batch_norm_latents=values.batch_norm_latents)
     print(f"{path}: serve it with python -m tfdfm.serve --model_base_path={path.parent}")
 
 

@@ -8,7 +8,9 @@ The same command again resumes the run. Recipes: configs/; a key of a recipe is 
 """
 
 import copy
+import sys
 from pathlib import Path
+from types import ModuleType
 
 from absl import flags, logging
 
@@ -79,6 +81,17 @@ def _run(config, run_dir: Path, ensemble: Path | None, values: flags.FlagValues)
     run.forget()
     return stopped
 
+
+class _Command(ModuleType):
+    """This module: `tfdfm.train(...)` is `tfdfm.api.train(...)`, whoever imported it first."""
+
+    def __call__(self, *args, **kwargs):
+        from tfdfm import api
+
+        return api.train(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Command
 
 if __name__ == "__main__":
     cli.run(main, define, __doc__)

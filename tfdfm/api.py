@@ -1,0 +1,144 @@
+"""The package from Python: train a recipe, load a run, and what a run can do.
+
+    import tfdfm
+
+    run = tfdfm.train("digits", steps=3000, run_dir="runs/digits")
+    images = run.sample(seeds=range(64))        # float32 [64, H, W, C] in [0, 1]
+    scores = run.evaluate(num=2000)             # {name: record with its "value"}
+    path = run.export()                         # a SavedModel; tfdfm.connect(url) asks a server of it
+
+All raise UsageError for what cannot work and Failure for what cannot be had, both of `tfdfm.errors`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from tfdfm import latents, recipes
+from tfdfm.errors import UsageError
+from tfdfm.runs import ensembles, metrics_log
+from tfdfm.runs import run as runs
+from tfdfm.sampling import restore, saved_model
+from tfdfm.sampling.sampler import Local
+
+
+class Run:
+    """A run directory and one of its checkpoints.
+
+    Args:
+        run_dir: of `train` or of `python -m tfdfm.train`.
+        checkpoint: "last", "best" or a step.
+    """
+
+    def __init__(self, run_dir: str | Path, checkpoint: str | int = "last"):
+        self.run_dir, self.checkpoint = Path(run_dir), str(checkpoint)
+        self.config: ConfigDict = restore.described(self.run_dir)[0]  # the resolved recipe, in float32
+
+    def __repr__(self) -> str:
+        return f"tfdfm.load({str(self.run_dir)!r}, checkpoint={self.checkpoint!r})"
+
+    @cached_property
+    def _trained(self) -> restore.Trained:
+        return restore.load(self.run_dir, self.checkpoint)
+
+    @cached_property
+    def _source(self) -> Local:
+        return Local(self._trained)
+
+    @property
+    def step(self) -> int:
+        """Of the checkpoint."""
+        return self._trained.step
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of a conditional model; () otherwise."""
+        return self._trained.class_names
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, by step."""
+        return metrics_log.read(self.run_dir / "metrics.jsonl")
+
+    def sample(self, seeds: Sequence[int], labels: int | Sequence[int] | None = None) -> np.ndarray:
+        """float32 [N, H, W, C] in [0, 1]: the images of these int64 seeds, each a function of its seed and label alone.
+
+        `labels` is one class or one a seed, of a conditional model; its classes take turns if it is left out.
+        """
+        labels = [labels] if isinstance(labels, int) else labels
+        asked = None if labels is None else list(labels)
+        if asked and len(asked) not in (1, len(seeds)):
+            raise UsageError(f"Expected one label or one for each of {len(seeds)} seeds, given {len(asked)}.")
+        return self._source.images(seeds, latents.labels_in_turn(asked, len(seeds), self._source.num_classes))
+
+    def evaluate(self, metrics: Iterable[str] | None = None, **request: Any) -> dict[str, dict]:
+        """{name: record} of the run's samples, also written to RUN_DIR/evaluation/<step>.json.
+
+        Args:
+            metrics: names as of `python -m tfdfm.evaluate`; the cheap ones by default.
+            request: its flags num, reference, classifier, seed, splits, data_dir.
+        """
+        from tfdfm.evaluation import pipeline, records
+        from tfdfm.evaluation.requests import Request
+
+        found = pipeline.evaluate(Request(self.run_dir, None, self.checkpoint, **request).task(), metrics)
+        records.write(self.run_dir / "evaluation" / f"{self.step}.json", found.scores, found.pictures)
+        return found.scores
+
+    def export(self, out: str | Path | None = None, *, batch_norm_latents: int = 0) -> Path:
+        """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.
+
+        `batch_norm_latents` estimates the batch-norm statistics anew from so many latents; 0: those of training.
+        """
+        trained = restore.load(self.run_dir, self.checkpoint) if batch_norm_latents else self._trained
+        if batch_norm_latents:
+            saved_model.estimate_batch_norm(trained, batch_norm_latents)
+        scores = self.run_dir / "evaluation" / f"{trained.step}.json"
+        found = json.loads(scores.read_text()) if scores.exists() else {}
+        verbosity = logging.get_verbosity()
+        logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
+        try:
+            return saved_model.write(trained, Path(out or self.run_dir / "export"), found)
+        finally:
+            logging.set_verbosity(verbosity)
+
+
+def load(run_dir: str | Path, checkpoint: str | int = "last") -> Run:
+    """The run in a directory. Raises UsageError: there is none."""
+    return Run(run_dir, checkpoint)
+
+
+def train(
+    recipe: str | None = None,
+    *,
+    dataset: str | None = None,
+    run_dir: str | Path | None = None,
+    data_dir: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    **keys: Any,
+) -> Run:
+    """Trains a recipe, from the last checkpoint of its run directory if there is one.
+
+    Args:
+        recipe: a name, a .py or a run's config.json; by default that of the data set, or "digits".
+        dataset: a data set, in place of the recipe's own.
+        run_dir: runs/RECIPE-seedN by default.
+        data_dir: prepared tensorflow_datasets (default: TFDS_DATA_DIR).
+        overrides: keys of the recipe, such as {"dfm.sigma": 0.5}.
+        keys: the same, of keys without a dot: steps=500, seed=1.
+    """
+    label, config = recipes.select(recipe, dataset)
+    config = recipes.override(config, {key: str(value) for key, value in {**(overrides or {}), **keys}.items()})
+    where = Path(run_dir or f"runs/{label}-seed{config.seed}")
+    for member, member_dir, ensemble in ensembles.runs(config, where):
+        stopped = runs.train(member, member_dir, data_dir, ensemble)
+        runs.forget()
+        if stopped:
+            logging.warning("Stopped at step %d; the same call goes on from there.", stopped.step)
+            break
+    return Run(where)
