@@ -19,7 +19,7 @@ from running import WAIT, arrays, request
 from servables import floats
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from tfdfm.serving import protos
+from tfdfm.serving import config_messages
 
 
 class Command:
@@ -166,7 +166,7 @@ def certificates(tmp_path_factory):
 
 def test_tls(started, certificates, tmp_path):
     servables.line(tmp_path / "base" / "1")
-    ssl = protos.SSLConfig(
+    ssl = config_messages.SSLConfig(
         server_key=certificates["server.key"].decode(),
         server_cert=certificates["server.crt"].decode(),
         custom_ca=certificates["ca.crt"].decode(),

@@ -36,7 +36,7 @@ async def show(_: web.Request) -> web.Response:
 
 
 def entry(model: Mapping) -> dict:
-    """What the page needs of one of `Core.models`: JavaScript's numbers end at 2^53, and its JSON has no NaN."""
+    """What the page needs of one of `ServerCore.models`: JavaScript's numbers end at 2^53, and its JSON has no NaN."""
     card = {key: (model["card"] or {}).get(key) for key in _CARD}
     return {
         "name": model["name"],

@@ -1,4 +1,4 @@
-"""JSON of the REST port to tensors, by a signature's dtypes. Any mistake is a Refused of INVALID_ARGUMENT.
+"""JSON of the REST port to tensors, by a signature's dtypes. Any mistake is a StatusError of INVALID_ARGUMENT.
 
 Integers must be written as integers, floats may be; NaN, Infinity and -Infinity are numbers, as TensorFlow Serving has
 it. A string may be {"b64": "..."}. Writing is in `rest_text`.

@@ -18,10 +18,10 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from tfdfm.errors import UsageError
-from tfdfm.serving.core import Core
+from tfdfm.serving.core import ServerCore
 from tfdfm.serving.http import page, request_json, response_json
 from tfdfm.serving.prometheus import Metrics
-from tfdfm.serving.status import Refused, invalid
+from tfdfm.serving.status import StatusError, invalid
 
 CODES = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -62,7 +62,7 @@ class Target(NamedTuple):
 
 
 def application(
-    core: Core, metrics: Metrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool = False
+    core: ServerCore, metrics: Metrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool = False
 ) -> web.Application:
     """The REST port, to be run on the event loop of `core`.
 
@@ -102,7 +102,7 @@ async def _preflight(_: web.Request) -> web.Response:
 class Rest:
     """Answers what is below /v1/, and what needs the core elsewhere."""
 
-    def __init__(self, core: Core, metrics: Metrics, timeout: float, max_body: int):
+    def __init__(self, core: ServerCore, metrics: Metrics, timeout: float, max_body: int):
         self._core, self._metrics, self._timeout, self._max_body = core, metrics, timeout, max_body
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -144,7 +144,8 @@ class Rest:
         if target.method == "predict":
             return await self._predict(target.model, spec, asked, large)
         examples, name = await _apart(large, request_json.examples, asked), asked.get("signature_name", "")
-        _, result = await self._core.infer(target.method, target.model, examples, signature=name, **spec)
+        with self._core.call(target.model, name, **spec) as call:
+            result = await call.infer(target.method, examples)
         return {"classify": response_json.classifications, "regress": response_json.regressions}[target.method](result)
 
     async def _body(self, request: web.Request) -> bytes:
@@ -156,11 +157,10 @@ class Rest:
         return body
 
     async def _predict(self, model: str, spec: dict, asked: dict, large: bool) -> str:
-        name = asked.get("signature_name", "")
-        _, signature = self._core.signature(model, signature=name, **spec)
-        dtypes = {key: info.dtype for key, info in signature.inputs.items()}
-        inputs, rows = await _apart(large, request_json.tensors, asked, dtypes)
-        outputs = (await self._core.predict(model, inputs, signature=name, **spec)).outputs
+        with self._core.call(model, asked.get("signature_name", ""), **spec) as call:
+            dtypes = {key: info.dtype for key, info in call.definition.inputs.items()}
+            inputs, rows = await _apart(large, request_json.tensors, asked, dtypes)
+            outputs = await call.predict(inputs)
         large = sum(array.size for array in outputs.values()) > LARGE_ANSWER
         return await _apart(large, response_json.predictions, outputs, rows)
 
@@ -171,7 +171,7 @@ async def _apart(large: bool, function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _target(method: str, path: str) -> Target:
-    """Raises Refused where the path names nothing."""
+    """Raises StatusError where the path names nothing."""
     match = method in _PATHS and _PATHS[method].fullmatch(path)
     if not match:
         raise invalid(f"Malformed request: {method} {path}")
@@ -189,7 +189,7 @@ def _target(method: str, path: str) -> Target:
 
 def _refusal(error: Exception, timeout: float, max_body: int) -> tuple[int, grpc.StatusCode, str]:
     """HTTP's status, gRPC's code and a message."""
-    if isinstance(error, Refused):
+    if isinstance(error, StatusError):
         return CODES.get(error.code, 500), error.code, error.message
     if isinstance(error, TimeoutError):
         return 504, grpc.StatusCode.DEADLINE_EXCEEDED, f"No answer within {timeout:g} s: the request was given up."

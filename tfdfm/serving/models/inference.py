@@ -8,22 +8,22 @@ import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
 from tfdfm.serving.models.saved_model import Signature
-from tfdfm.serving.status import Refused, invalid
+from tfdfm.serving.status import StatusError, invalid
 
 METHODS = {"classify": "tensorflow/serving/classify", "regress": "tensorflow/serving/regress"}
 _NAMES = {"classify": "classification", "regress": "regression"}
 
 
 def method(name: str) -> str:
-    """ "classify" or "regress" for a method's whole name. Raises Refused (UNIMPLEMENTED)."""
+    """ "classify" or "regress" for a method's whole name. Raises StatusError (UNIMPLEMENTED)."""
     for short, whole in METHODS.items():
         if name == whole:
             return short
-    raise Refused(grpc.StatusCode.UNIMPLEMENTED, f"Unrecognized signature method_name: {name}")
+    raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unrecognized signature method_name: {name}")
 
 
 def examples(given: input_pb2.Input) -> list[bytes]:
-    """Serialised examples, each with the context. Raises Refused (INVALID_ARGUMENT) when there are none."""
+    """Serialised examples, each with the context. Raises StatusError (INVALID_ARGUMENT) when there are none."""
     if given.WhichOneof("kind") == "example_list_with_context":
         parts = given.example_list_with_context
         context = parts.context.SerializeToString()  # serialised messages merge when they are joined
@@ -36,7 +36,7 @@ def examples(given: input_pb2.Input) -> list[bytes]:
 
 
 def prepare(signature: Signature, method: str, given: Sequence[bytes | tf.train.Example]) -> list[np.ndarray]:
-    """The feeds of a `classify` or `regress` request. Raises Refused."""
+    """The feeds of a `classify` or `regress` request. Raises StatusError."""
     wanted, has = METHODS[method], signature.definition.method_name
     if has != wanted:
         raise invalid(f"Expected {_NAMES[method]} signature method_name to be {wanted}. Was: {has}")
@@ -48,14 +48,14 @@ def prepare(signature: Signature, method: str, given: Sequence[bytes | tf.train.
 
 
 def classification(signature: Signature, outputs: list[np.ndarray]) -> classification_pb2.ClassificationResult:
-    """`classes` [B, K] and `scores` [B, K] as a message. Raises Refused."""
+    """`classes` [B, K] and `scores` [B, K] as a message. Raises StatusError."""
     named = dict(zip(signature.outputs, outputs, strict=True))
     classes, scores = named.get("classes"), named.get("scores")
     if any(values is not None and values.ndim != 2 for values in (classes, scores)) or not named.keys() & {
         "classes",
         "scores",
     }:
-        raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "Expected classes and scores of shape [batch, classes].")
+        raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, "Expected classes and scores of shape [batch, classes].")
     shape = (scores if classes is None else classes).shape
     result = classification_pb2.ClassificationResult()
     for row in range(shape[0]):
@@ -67,10 +67,10 @@ def classification(signature: Signature, outputs: list[np.ndarray]) -> classific
 
 
 def regression(signature: Signature, outputs: list[np.ndarray]) -> regression_pb2.RegressionResult:
-    """`outputs` [B] or [B, 1] as a message. Raises Refused."""
+    """`outputs` [B] or [B, 1] as a message. Raises StatusError."""
     values = dict(zip(signature.outputs, outputs, strict=True)).get("outputs")
     if values is None or values.ndim not in (1, 2) or values.size != len(values):
-        raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "Expected outputs of shape [batch] or [batch, 1].")
+        raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, "Expected outputs of shape [batch] or [batch, 1].")
     result = regression_pb2.RegressionResult()
     for value in values.ravel():
         result.regressions.add(value=value)

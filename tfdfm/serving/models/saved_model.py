@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from tfdfm.errors import Failure
-from tfdfm.serving.status import CODES, Refused, invalid
+from tfdfm.serving.status import CODES, StatusError, invalid
 
 v1 = tf.compat.v1
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
@@ -34,7 +34,7 @@ class Signature:
         )
 
     def check(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The arrays in the order in which `run` takes them. Raises Refused."""
+        """The arrays in the order in which `run` takes them. Raises StatusError."""
         if inputs.keys() != self.inputs.keys():
             raise invalid(_mismatch(set(inputs), set(self.inputs)))
         for name, (dtype, shape) in self.inputs.items():
@@ -51,11 +51,11 @@ class Signature:
         return sizes.pop() if len(sizes) == 1 else 0
 
     def run(self, feeds: list[np.ndarray]) -> list[np.ndarray]:
-        """One run of the session; lets go of the GIL. Raises Refused."""
+        """One run of the session; lets go of the GIL. Raises StatusError."""
         try:
             return [_array(output) for output in self._call(*feeds)]
         except tf.errors.OpError as error:
-            raise _refused(error) from None
+            raise _status_error(error) from None
 
     def _guard(self, inputs: Mapping[str, np.ndarray]) -> None:
         """Our own models say what they know: labels in range, latents finite."""
@@ -67,11 +67,11 @@ class Signature:
             raise invalid(f"Expected finite latents, given {latents[~np.isfinite(latents)][0]}.")
 
 
-class Model:
+class SavedModelBundle:
     """A loaded SavedModel. `close` frees its memory."""
 
     def __init__(self, path: Path):
-        """Raises Refused, Failure."""
+        """Raises StatusError, Failure."""
         self.path = path
         self.card = _card(path)
         graph = tf.Graph()
@@ -93,15 +93,15 @@ class Model:
                 if name != _INIT
             }
         except tf.errors.OpError as error:
-            raise _refused(error) from None
+            raise _status_error(error) from None
         except (OSError, RuntimeError, ValueError) as error:
             raise Failure(f"Expected a SavedModel in {self.path}: {error}") from None
 
     def signature(self, name: str) -> Signature:
-        """Raises Refused (FAILED_PRECONDITION)."""
+        """Raises StatusError (FAILED_PRECONDITION)."""
         name = name or DEFAULT
         if name not in self.signatures:
-            raise Refused(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+            raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
     def close(self) -> None:
@@ -163,6 +163,6 @@ def _mismatch(sent: set[str], wanted: set[str]) -> str:
     )
 
 
-def _refused(error: tf.errors.OpError) -> Refused:
+def _status_error(error: tf.errors.OpError) -> StatusError:
     message = error.message.partition("\n\t [[")[0]
-    return Refused(CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), message or type(error).__name__)
+    return StatusError(CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), message or type(error).__name__)

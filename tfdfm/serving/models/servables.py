@@ -1,4 +1,4 @@
-"""One version of a model, and a model with all that it ever had. Both belong to the event loop."""
+"""Servables: one version of a model each, and the stream of all versions that a model ever had."""
 
 import asyncio
 import logging
@@ -9,84 +9,82 @@ from pathlib import Path
 from tensorflow_serving.apis import get_model_status_pb2
 
 from tfdfm.serving.models import batching, storage, warmup
-from tfdfm.serving.models.saved_model import Model, Signature
+from tfdfm.serving.models.saved_model import SavedModelBundle, Signature
 
 State = get_model_status_pb2.ModelVersionStatus.State
 
 
-class Version:
-    """One version of a model. Belongs to the event loop; `users` counts requests and runs under way."""
+class Servable:
+    """One version of a model. Belongs to the event loop; requests and runs under way hold it in memory."""
 
-    def __init__(self, number: int, path: Path, seen: tuple[int, ...] = ()):
-        """`seen`: the directory's fingerprint."""
-        self.number, self.path, self.seen = number, path, seen
+    def __init__(self, version: int, path: Path, fingerprint: tuple[int, ...] = ()):
+        """`fingerprint`: of the directory, see `storage.aspired_versions`."""
+        self.version, self.path, self.fingerprint = version, path, fingerprint
         self.state = State.START
         self.error: tuple[int, str] | None = None  # code, message
         self.ran: Callable[[int, list[float]], None] = lambda rows, waited: None
-        self.model: Model | None = None
+        self.bundle: SavedModelBundle | None = None
         self._queues: dict[str, batching.Queue] = {}
         self._users, self._free = 0, asyncio.Event()
         self._free.set()
 
     def load(self) -> None:
-        """In a thread. Raises Refused, Failure."""
-        model = Model(self.path)
+        """In a thread. Raises StatusError, Failure."""
+        bundle = SavedModelBundle(self.path)
         try:
-            warmup.run(model)
+            warmup.run(bundle)
         except BaseException:
-            model.close()
+            bundle.close()
             raise
-        self.model = model
+        self.bundle = bundle
 
-    def queue(self, signature: Signature, limits: batching.Settings, executor: Executor) -> batching.Queue:
+    def queue(self, signature: Signature, options: batching.QueueOptions, executor: Executor) -> batching.Queue:
         if signature.name not in self._queues:
-            self._queues[signature.name] = batching.Queue(signature.run, limits, executor, self)
+            self._queues[signature.name] = batching.Queue(signature.run, options, executor, self)
         return self._queues[signature.name]
 
-    def hold(self) -> None:
+    def acquire(self) -> None:
         self._users += 1
         self._free.clear()
 
-    def finished(self) -> None:
+    def release(self) -> None:
         self._users -= 1
         if not self._users:
             self._free.set()
 
     def started(self, rows: int, waited: list[float]) -> None:
+        """A run of so many rows, whose requests waited so many seconds: until `release`."""
         self.ran(rows, waited)
-        self.hold()
-
-    async def close(self) -> None:
-        """After the last request under way."""
-        await self._free.wait()
-        model, self.model, self._queues = self.model, None, {}
-        await asyncio.to_thread(model.close)
-        self.state = State.END
+        self.acquire()
 
     async def idle(self) -> None:
         await self._free.wait()
 
+    async def close(self) -> None:
+        """After the last request under way."""
+        await self.idle()
+        bundle, self.bundle, self._queues = self.bundle, None, {}
+        await asyncio.to_thread(bundle.close)
+        self.state = State.END
 
-class Served:
-    """One model, with every version that it ever had."""
+
+class ServableStream:
+    """One model: every version that it ever had. Belongs to the event loop."""
 
     def __init__(self):
-        self.wanted: storage.Wanted | None = None
-        self.versions: dict[int, Version] = {}
+        self.monitored: storage.ServableToMonitor | None = None  # None: no longer served
+        self.servables: dict[int, Servable] = {}
         self.labels: dict[str, int] = {}
-        self.retiring: set[asyncio.Task] = set()
+        self.unloading: set[asyncio.Task] = set()
         self.broken: dict[Path, tuple[int, ...]] = {}  # fingerprints of what could not be loaded
-        self._said = ""
         self.lock = asyncio.Lock()
+        self._warned = ""
 
-    def say(self, trouble: str) -> None:
+    def warn(self, trouble: str) -> None:
         """Logs it once, however often the disk is looked at."""
-        if trouble and trouble != self._said:
+        if trouble and trouble != self._warned:
             logging.warning(trouble)
-        self._said = trouble
-
-    def failed(self) -> list[Version]:
-        return [version for version in self.versions.values() if version.error]
+        self._warned = trouble
 
     def available(self) -> list[int]:
-        return sorted(number for number, version in self.versions.items() if version.state == State.AVAILABLE)
+        return sorted(version for version, one in self.servables.items() if one.state == State.AVAILABLE)

@@ -39,7 +39,7 @@ def arrays(protos: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, np.ndarray
 
 
 def array(proto: tensor_pb2.TensorProto, limit: int = LIMIT) -> np.ndarray:
-    """The tensor's values. Raises Refused (INVALID_ARGUMENT) when it has no known type, shape or size."""
+    """The tensor's values. Raises StatusError (INVALID_ARGUMENT) when it has no known type, shape or size."""
     if proto.dtype not in _KINDS:
         raise invalid(f"Expected a tensor of numbers or strings, given data type {proto.dtype}.")
     dtype, kind = _KINDS[proto.dtype]
