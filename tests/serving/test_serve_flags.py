@@ -1,5 +1,7 @@
 """The command's flags, and mistakes in them."""
 
+import socket
+
 import pytest
 import servables
 from running import config
@@ -33,6 +35,14 @@ def test_the_defaults_are_those_of_tf_serving(options, tmp_path):
     assert (made.poll_seconds, made.config_poll_seconds, made.early_labels, made.cors) == (1, 0, False, False)
     assert made.queue_options == batching.QueueOptions() and made.queue_options.merge and made.ssl is None
     assert made.metrics_path == "/monitoring/prometheus/metrics"
+
+
+def test_a_system_without_unix_sockets(options, monkeypatch):
+    assert options("--grpc_socket_path=here").socket_path == "here"
+    monkeypatch.delattr(socket, "AF_UNIX")
+    assert options().socket_path == ""
+    with pytest.raises(UsageError, match="--grpc_socket_path on a system without UNIX sockets"):
+        options("--grpc_socket_path=here")
 
 
 def test_flags_are_those_of_tf_serving(options, tmp_path):
