@@ -10,7 +10,7 @@ from tfdfm.serving.models.batching import Queue, QueueOptions
 
 
 class Machine:
-    """Doubles its input when the gate is open; keeps what it was given. Also the queue's owner."""
+    """Doubles its input when the gate is open; keeps what it was given. Counts its users."""
 
     def __init__(self, gate_open=True, run=lambda feeds: [2 * feeds[0]]):
         self.calls, self.rows, self.waited, self.users, self._run = [], [], [], 0, run
@@ -38,7 +38,7 @@ def run(test, machine, **limits):
 
     async def main():
         with ThreadPoolExecutor(4) as executor:
-            queue = Queue(machine, QueueOptions(**limits), executor, machine)
+            queue = Queue(machine, QueueOptions(**limits), executor, machine.started, machine.release)
             try:
                 return await test(queue)
             finally:

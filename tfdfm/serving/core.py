@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import Message
-from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import get_model_status_pb2
+from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
 from tfdfm.serving.models import batching, inference
 from tfdfm.serving.models.manager import ModelManager
 from tfdfm.serving.models.saved_model import Signature
-from tfdfm.serving.models.servables import Servable
+from tfdfm.serving.models.servables import Servable, ServableStream
 from tfdfm.serving.status import invalid, not_found
 
 
@@ -57,9 +57,10 @@ class ServerCore:
 
     def metadata(
         self, model: str, *, version: int | None = None, label: str | None = None
-    ) -> tuple[int, dict[str, SignatureDef]]:
+    ) -> tuple[int, SignatureDefMap]:
         servable = self._manager.find(model, version, label)
-        return servable.version, {name: one.definition for name, one in servable.bundle.signatures.items()}
+        found = {name: one.definition for name, one in servable.bundle.signatures.items()}
+        return servable.version, SignatureDefMap(signature_def=found)
 
     def status(self, model: str, version: int | None = None) -> list[get_model_status_pb2.ModelVersionStatus]:
         """Of every version that there is or was, the newest first."""
@@ -71,16 +72,9 @@ class ServerCore:
         versions = sorted(stream.servables, reverse=True) if version is None else [version]
         return [_status(stream.servables[number]) for number in versions]
 
-    def models(self) -> list[dict]:
+    def models(self) -> dict[str, ServableStream]:
         """What a person may choose from: the models that have a version available."""
-        found = []
-        for name, stream in self._manager.models.items():
-            if versions := stream.available():
-                bundle = stream.servables[versions[-1]].bundle
-                found.append(
-                    {"name": name, "versions": versions, "signatures": sorted(bundle.signatures), "card": bundle.card}
-                )
-        return found
+        return {name: stream for name, stream in self._manager.models.items() if stream.available()}
 
 
 def _filtered(signature: Signature, outputs: Sequence[str]) -> Sequence[str]:

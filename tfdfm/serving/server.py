@@ -145,11 +145,8 @@ class Server:
         """What is served and where."""
         models = self.manager.models.items()
         names = ", ".join(f"{name} version {max(stream.available())}" for name, stream in models)
-        places = {
-            "gRPC": _address(self._options.host, self.ports.get("gRPC", 0)),
-            "REST": f"http://{_address(self._options.host, self.ports.get('REST', 0))}",
-        }
-        where = [f"{kind} {places[kind]}" for kind in self.ports]
+        kinds = {"gRPC": "gRPC ", "REST": "REST http://"}
+        where = [kinds[kind] + _address(self._options.host, port) for kind, port in self.ports.items()]
         if self._options.socket_path:
             where.append(f"gRPC unix:{self._options.socket_path}")
         return f"Serving {names}: {', '.join(where)}"

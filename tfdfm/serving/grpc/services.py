@@ -133,7 +133,7 @@ class Services:
             raise invalid(f"Metadata field {wrong[0]} is not supported")
         version, signatures = self._core.metadata(spec.name, **_place(spec))
         response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=_answered(spec.name, version))
-        response.metadata[_SIGNATURES].Pack(get_model_metadata_pb2.SignatureDefMap(signature_def=signatures))
+        response.metadata[_SIGNATURES].Pack(signatures)
         return response
 
     async def get_model_status(self, request: get_model_status_pb2.GetModelStatusRequest) -> Message:

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -13,9 +13,7 @@ import grpc
 from aiohttp import web
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.protobuf.wrappers_pb2 import Int64Value
-from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
+from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 
 from tfdfm.errors import UsageError
 from tfdfm.serving.core import ServerCore
@@ -129,7 +127,7 @@ class Rest:
 
     async def models(self, _: web.Request) -> web.Response:
         """For the page."""
-        return _json(json.dumps([page.entry(model) for model in self._core.models()]))
+        return _json(json.dumps([page.entry(*model) for model in self._core.models().items()]))
 
     async def _text(self, target: Target, request: web.Request) -> str:
         spec = {"version": target.version, "label": target.label}
@@ -206,10 +204,9 @@ def _dict(message: Message) -> dict:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
-def _metadata(model: str, version: int, signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> str:
-    spec = model_pb2.ModelSpec(name=model, version=Int64Value(value=version))
-    found = get_model_metadata_pb2.SignatureDefMap(signature_def=signatures)
-    return json.dumps({"model_spec": _dict(spec), "metadata": {"signature_def": _dict(found)}})
+def _metadata(model: str, version: int, signatures: Message) -> str:
+    spec = model_pb2.ModelSpec(name=model, version={"value": version})
+    return json.dumps({"model_spec": _dict(spec), "metadata": {"signature_def": _dict(signatures)}})
 
 
 def _json(text: str, status: int = 200) -> web.Response:

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import grpc
 import numpy as np
@@ -67,22 +66,24 @@ class _Task:
     since: float = field(default_factory=time.monotonic)
 
     def merges_with(self, other: "_Task") -> bool:
-        return all(a.shape[1:] == b.shape[1:] for a, b in zip(self.feeds, other.feeds, strict=True))
-
-
-class Owner(Protocol):
-    """Is told of each run, so that nobody closes the session meanwhile."""
-
-    def started(self, rows: int, waited: list[float]) -> None: ...
-
-    def release(self) -> None: ...
+        same = all(a.shape[1:] == b.shape[1:] for a, b in zip(self.feeds, other.feeds, strict=True))
+        return same and self.rows > 0 and other.rows > 0
 
 
 class Queue:
     """Belongs to the event loop; only `_execute` is called in a thread of the executor."""
 
-    def __init__(self, run: Callable[[Arrays], Arrays], options: QueueOptions, executor: Executor, owner: Owner):
-        self._run, self._options, self._executor, self._owner = run, options, executor, owner
+    def __init__(
+        self,
+        run: Callable[[Arrays], Arrays],
+        options: QueueOptions,
+        executor: Executor,
+        started: Callable[[int, list[float]], None],
+        ended: Callable[[], None],
+    ):
+        """`started(rows, seconds that each request waited)` and `ended()` are told of each run."""
+        self._run, self._options, self._executor = run, options, executor
+        self._on_start, self._on_end = started, ended
         self._waiting: deque[_Task] = deque()
         self._rows = 0  # of the waiting
         self._running = 0
@@ -124,7 +125,7 @@ class Queue:
                 return
             self._running += 1
             now = time.monotonic()
-            self._owner.started(max(1, sum(task.rows for task in batch)), [now - task.since for task in batch])
+            self._on_start(max(1, sum(task.rows for task in batch)), [now - task.since for task in batch])
             run = asyncio.get_running_loop().run_in_executor(self._executor, self._execute, batch)
             run.add_done_callback(lambda done, batch=batch, start=now: self._finish(batch, start, done.result()))
 
@@ -135,9 +136,8 @@ class Queue:
             return []
         batch, rows = [], 0
         for task in self._waiting:
-            if batch and not (self._options.merge and task.rows and batch[0].rows and task.merges_with(batch[0])):
-                break
-            if batch and rows + task.rows > self._options.max_run:
+            alone = not self._options.merge or rows + task.rows > self._options.max_run
+            if batch and (alone or not task.merges_with(batch[0])):
                 break
             batch.append(task)
             rows += task.rows
@@ -171,13 +171,10 @@ class Queue:
     def _later(self, moment: float) -> bool:
         """Whether it is yet to come; `_start` is called again then."""
         left = moment - time.monotonic()
-        if left > 0 and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(left, self._time)
+        if left > 0:
+            self._timer and self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(left, self._start)
         return left > 0
-
-    def _time(self) -> None:
-        self._timer = None
-        self._start()
 
     def _execute(self, batch: list[_Task]) -> list[Arrays | Exception]:
         if len(batch) > 1 or self._options.padded(batch[0].rows) > batch[0].rows > 0:
@@ -208,7 +205,7 @@ class Queue:
 
     def _finish(self, batch: list[_Task], start: float, results: list[Arrays | Exception]) -> None:
         self._running -= 1
-        self._owner.release()
+        self._on_end()
         self._ended = time.monotonic()
         self._took = self._ended - start
         self._expected = len(self._waiting) + len(batch) if len(batch) > 1 else 0

@@ -1,4 +1,4 @@
-"""One version of a model in memory: its session, its signatures, its card."""
+"""The SavedModel bundle: one version of a model in memory, with its session, signatures and card."""
 
 import gc
 import json
@@ -26,7 +26,7 @@ class Signature:
         self.inputs = {key: (tf.as_dtype(info.dtype), _shape(info)) for key, info in definition.inputs.items()}
         self.outputs = list(definition.outputs)
         infos = [*definition.inputs.values(), *definition.outputs.values()]
-        self.mergeable = bool(self.inputs) and all(_batched(_shape(info)) for info in infos)
+        self.mergeable = bool(self.inputs) and all((_shape(info) or [0])[0] == -1 for info in infos)
         classes = card.get("num_classes") if card.get("format") == "tfdfm" else None
         self._classes = classes if isinstance(classes, int) else None
         self._call = (
@@ -38,7 +38,12 @@ class Signature:
         if inputs.keys() != self.inputs.keys():
             raise invalid(_mismatch(set(inputs), set(self.inputs)))
         for name, (dtype, shape) in self.inputs.items():
-            _check(name, inputs[name], dtype, shape)
+            given, sizes = inputs[name], inputs[name].shape
+            if given.dtype != dtype.as_numpy_dtype:
+                kind = "string" if given.dtype == object else given.dtype.name
+                raise invalid(f"Expects input {name!r} to be {dtype.name} but {kind} is provided.")
+            if shape is not None and not _fits(sizes, shape):
+                raise invalid(f"Expects input {name!r} of shape {shape} (-1: any size), given {list(sizes)}.")
         if self._classes is not None:
             self._guard(inputs)
         if not self._call:
@@ -68,7 +73,7 @@ class Signature:
 
 
 class SavedModelBundle:
-    """A loaded SavedModel. `close` frees its memory."""
+    """A SavedModel in memory, which `close` frees."""
 
     def __init__(self, path: Path):
         """Raises StatusError, Failure."""
@@ -136,23 +141,8 @@ def _shape(info: meta_graph_pb2.TensorInfo) -> list[int] | None:
     return None if info.tensor_shape.unknown_rank else [dim.size for dim in info.tensor_shape.dim]
 
 
-def _batched(shape: list[int] | None) -> bool:
-    return bool(shape) and shape[0] == -1
-
-
-def _check(name: str, given: np.ndarray, dtype: tf.DType, shape: list[int] | None) -> None:
-    if given.dtype != dtype.as_numpy_dtype:
-        raise invalid(f"Expects input {name!r} to be {dtype.name} but {_name(given)} is provided.")
-    if shape is not None and not _fits(given.shape, shape):
-        raise invalid(f"Expects input {name!r} of shape {shape} (-1: any size), given {list(given.shape)}.")
-
-
 def _fits(given: tuple[int, ...], shape: list[int]) -> bool:
     return len(given) == len(shape) and all(want in (-1, size) for size, want in zip(given, shape, strict=True))
-
-
-def _name(values: np.ndarray) -> str:
-    return "string" if values.dtype == object else values.dtype.name
 
 
 def _mismatch(sent: set[str], wanted: set[str]) -> str:

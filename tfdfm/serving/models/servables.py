@@ -40,7 +40,7 @@ class Servable:
 
     def queue(self, signature: Signature, options: batching.QueueOptions, executor: Executor) -> batching.Queue:
         if signature.name not in self._queues:
-            self._queues[signature.name] = batching.Queue(signature.run, options, executor, self)
+            self._queues[signature.name] = batching.Queue(signature.run, options, executor, self.started, self.release)
         return self._queues[signature.name]
 
     def acquire(self) -> None:
