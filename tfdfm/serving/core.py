@@ -89,6 +89,5 @@ def _filtered(signature: Signature, outputs: Sequence[str]) -> Sequence[str]:
 
 
 def _status(servable: Servable) -> get_model_status_pb2.ModelVersionStatus:
-    code, message = servable.error or (0, "")
-    status = {"error_code": code, "error_message": message}
+    status = dict(zip(("error_code", "error_message"), servable.error, strict=True))
     return get_model_status_pb2.ModelVersionStatus(version=servable.version, state=servable.state, status=status)

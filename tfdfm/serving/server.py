@@ -13,6 +13,7 @@ import grpc
 import tensorflow as tf
 from aiohttp import web
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure, UsageError
@@ -78,10 +79,10 @@ class Server:
         await self._grpc.start()
         await self._start_rest()
         await self._health.start()
-        if self._options.poll_seconds > 0:
-            self._follow(self._options.poll_seconds, self.manager.refresh)
-        if self._options.config_file and self._options.config_poll_seconds > 0:
-            self._follow(self._options.config_poll_seconds, self._reread)
+        polled = [(self._options.poll_seconds, self.manager.refresh)]
+        if self._options.config_file:
+            polled.append((self._options.config_poll_seconds, self._reread))
+        self._tasks = [asyncio.create_task(_poll(seconds, work)) for seconds, work in polled if seconds > 0]
 
     def _make_grpc(self) -> grpc.aio.Server:
         options = self._options
@@ -90,7 +91,7 @@ class Server:
         server = grpc.aio.server(options=list(arguments.items()))
         services.add(server, self.core, self.manager, self.metrics)
         if options.health:
-            self._health.add(server)
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if options.port != OFF:
             self.ports["gRPC"] = _bind(server, _address(options.host, options.port), options.ssl)
         if options.socket_path:
@@ -119,19 +120,6 @@ class Server:
         except OSError as error:
             raise Failure(f"Cannot listen on port {port} for REST: {error.strerror}.") from None
         self.ports["REST"] = self._rest.addresses[0][1]
-
-    def _follow(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        async def follow() -> None:
-            while True:
-                await asyncio.sleep(seconds)
-                try:
-                    await work()
-                except (StatusError, UsageError, OSError) as error:
-                    logging.error("The models stay as they are: %s", error)
-                except Exception:
-                    logging.exception("The models stay as they are")
-
-        self._tasks.append(asyncio.create_task(follow()))
 
     async def _reread(self) -> None:
         config = await asyncio.to_thread(
@@ -163,6 +151,17 @@ class Server:
             await self._rest.cleanup()
         await self.manager.close()
         self._executor.shutdown()
+
+
+async def _poll(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except (StatusError, UsageError, OSError) as error:
+            logging.error("The models stay as they are: %s", error)
+        except Exception:
+            logging.exception("The models stay as they are")
 
 
 def serve(options: Options) -> None:

@@ -39,10 +39,7 @@ _SIGNATURES = "signature_def"
 
 def _place(spec: model_pb2.ModelSpec) -> dict:
     """version or label, as the core takes them."""
-    choice = spec.WhichOneof("version_choice")
-    if choice == "version":
-        return {"version": spec.version.value}
-    return {"label": spec.version_label} if choice == "version_label" else {}
+    return {"version": spec.version.value if spec.HasField("version") else None, "label": spec.version_label}
 
 
 def _spec(request: Message) -> model_pb2.ModelSpec:
@@ -138,7 +135,7 @@ class Services:
 
     async def get_model_status(self, request: get_model_status_pb2.GetModelStatusRequest) -> Message:
         spec = _spec(request)
-        found = self._core.status(spec.name, _place(spec).get("version"))  # of all versions when asked by label
+        found = self._core.status(spec.name, _place(spec)["version"])  # of all versions when asked by label
         return get_model_status_pb2.GetModelStatusResponse(model_version_status=found)
 
     async def reload_config(self, request: model_management_pb2.ReloadConfigRequest) -> Message:

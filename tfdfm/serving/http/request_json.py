@@ -68,9 +68,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, pars
 def tensors(request: Mapping, dtypes: Mapping[str, int]) -> tuple[dict[str, np.ndarray], bool]:
     """Arrays by input name, and whether the request had row form (`instances`).
 
-    Args:
-        request: of `parse`, with either "instances" or "inputs".
-        dtypes: the signature's inputs and their TensorFlow DataType.
+    `request`: of `parse`; `dtypes`: the signature's inputs and their TensorFlow DataType.
     """
     if "instances" in request and "inputs" in request:
         raise invalid("Expected only one of 'inputs' and 'instances', given both.")

@@ -41,7 +41,7 @@ CORS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
-_CHOICE = r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
+_CHOICE = r"(?:/versions/0*([0-9]+)|/labels/([^/:]+))?"
 _PATHS = {
     "POST": re.compile(rf"/v1/models/([^/:]+){_CHOICE}:(classify|regress|predict)", re.IGNORECASE),
     "GET": re.compile(rf"/v1/models(?:/([^/:]+))?{_CHOICE}(?:/(metadata))?", re.IGNORECASE),
@@ -55,7 +55,7 @@ class Target(NamedTuple):
 
     model: str
     version: int | None
-    label: str | None
+    label: str
     method: str  # predict, classify, regress, metadata, status
 
 
@@ -176,13 +176,10 @@ def _target(method: str, path: str) -> Target:
     name, version, label, last = match.groups()
     if not name:
         raise invalid("Missing model name in request.")
-    digits = version and (version.lstrip("0") or "0")
-    if digits and (len(digits) > 19 or int(digits) >= 2**63):
+    number = int(version[:20]) if version else None
+    if number and number >= 2**63:
         raise invalid(f"Failed to convert version: {version} to numeric.")
-    default = "predict" if method == "POST" else "status"
-    return Target(
-        unquote(name), int(digits) if digits else None, unquote(label) if label else None, (last or default).lower()
-    )
+    return Target(unquote(name), number, unquote(label or ""), (last or "status").lower())
 
 
 def _refusal(error: Exception, timeout: float, max_body: int) -> tuple[int, grpc.StatusCode, str]:

@@ -15,6 +15,8 @@ from tfdfm.errors import UsageError
 from tfdfm.serving.status import StatusError, invalid
 
 Arrays = list[np.ndarray]
+Run = Callable[[Arrays], Arrays]
+OnStart, OnEnd = Callable[[int, list[float]], None], Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,7 @@ class _Task:
 class Queue:
     """Belongs to the event loop; only `_execute` is called in a thread of the executor."""
 
-    def __init__(
-        self,
-        run: Callable[[Arrays], Arrays],
-        options: QueueOptions,
-        executor: Executor,
-        started: Callable[[int, list[float]], None],
-        ended: Callable[[], None],
-    ):
+    def __init__(self, run: Run, options: QueueOptions, executor: Executor, started: OnStart, ended: OnEnd):
         """`started(rows, seconds that each request waited)` and `ended()` are told of each run."""
         self._run, self._options, self._executor = run, options, executor
         self._on_start, self._on_end = started, ended

@@ -46,8 +46,9 @@ class ModelManager:
             for one in monitored:
                 self.models.setdefault(one.name, ServableStream()).monitored = one
             await self.refresh()
-            if lines := [_failure(name, stream) for name, stream in self.models.items() if _fails(stream)]:
-                raise _precondition(f"Cannot serve {'; '.join(lines)}")
+            unserved = [(name, one) for name, one in self.models.items() if one.monitored and not one.available()]
+            if unserved:
+                raise _precondition(f"Cannot serve {'; '.join(_failure(*one) for one in unserved)}")
             for one in monitored:
                 self._label(self.models[one.name], one)
 
@@ -152,12 +153,8 @@ class ModelManager:
             await asyncio.gather(*stream.unloading)
 
 
-def _fails(stream: ServableStream) -> bool:
-    return bool(stream.monitored) and not stream.available()
-
-
 def _failure(name: str, stream: ServableStream) -> str:
-    errors = [f"version {one.version}: {one.error[1]}" for one in stream.servables.values() if one.error]
+    errors = [f"version {one.version}: {one.error[1]}" for one in stream.servables.values() if one.error[0]]
     none = f"no version (a directory named by a number) in {stream.monitored.base_path}"
     return f"model {name!r}: {'; '.join(errors) or none}"
 

@@ -77,17 +77,14 @@ class SavedModelBundle:
 
     def __init__(self, path: Path):
         """Raises StatusError, Failure."""
-        self.path = path
-        self.card = _card(path)
-        graph = tf.Graph()
-        with graph.as_default():
-            options = v1.ConfigProto(allow_soft_placement=True, gpu_options=v1.GPUOptions(allow_growth=True))
-            self._session = v1.Session(graph=graph, config=options)
-            try:
-                self._load()
-            except BaseException:
-                self.close()
-                raise
+        self.path, self.card = path, _card(path)
+        options = v1.ConfigProto(allow_soft_placement=True, gpu_options=v1.GPUOptions(allow_growth=True))
+        self._session = v1.Session(graph=tf.Graph(), config=options)
+        try:
+            self._load()
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self) -> None:
         try:

@@ -21,7 +21,7 @@ class Servable:
         """`fingerprint`: of the directory, see `storage.aspired_versions`."""
         self.version, self.path, self.fingerprint = version, path, fingerprint
         self.state = State.START
-        self.error: tuple[int, str] | None = None  # code, message
+        self.error = (0, "")  # code, message
         self.ran: Callable[[int, list[float]], None] = lambda rows, waited: None
         self.bundle: SavedModelBundle | None = None
         self._queues: dict[str, batching.Queue] = {}
