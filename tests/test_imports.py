@@ -99,6 +99,46 @@ def test_what_is_forbidden_is_seen(line):
     assert FORBIDDEN.search(line)
 
 
+POSIX = {"fcntl", "grp", "pwd", "resource", "termios", "uvloop"}  # modules that Windows lacks
+
+
+def unguarded(source: str) -> set[str]:
+    """Modules of POSIX that are imported outside the body of a `try` with `except ImportError`."""
+    tree = ast.parse(source)
+    tries = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Try) and any("ImportError" in ast.unparse(one.type) for one in node.handlers)
+    ]
+    guarded = {inner for node in tries for statement in node.body for inner in ast.walk(statement)}
+    found = set()
+    for node in set(ast.walk(tree)) - guarded:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.split(".")[0])
+    return found & POSIX
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_nothing_is_imported_that_windows_lacks(path):
+    assert unguarded(path.read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import os, fcntl", {"fcntl"}),
+        ("def f():\n    from uvloop import run", {"uvloop"}),
+        ("try:\n    import pwd\nexcept OSError:\n    pass", {"pwd"}),
+        ("try:\n    import os\nexcept ImportError:\n    import resource", {"resource"}),
+        ("try:\n    import resource\nexcept ImportError:\n    resource = None", set()),
+    ],
+)
+def test_what_windows_lacks_is_seen(source, found):
+    assert unguarded(source) == found
+
+
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_files_and_functions_are_short(path):
     text = path.read_text()

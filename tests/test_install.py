@@ -58,7 +58,9 @@ def test_the_wheel_holds_all_code_and_all_recipes(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     expected = {f"tfdfm/{name}" for name in modules(ROOT / "tfdfm")}
     assert names == expected | {f"tfdfm/configs/{name}" for name in modules(ROOT / "configs")}
-    assert "tfdfm/serving/http/page.html" in zipfile.ZipFile(wheel).namelist()
+    assert {"tfdfm/serving/http/page.html", "tfdfm/serving/config_messages.textproto"} <= set(
+        zipfile.ZipFile(wheel).namelist()
+    )
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def main(values: flags.FlagValues) -> None:
 
 def _source(values: flags.FlagValues):
     if values.endpoint:
-        from tfdfm.client.client import connect
+        from tfdfm.client import connect
 
         return connect(values.endpoint, model=values.model_name)
     from tfdfm.sampling import restore

@@ -7,6 +7,7 @@ flags are those of tensorflow_model_server. A port of 0 is off, -1 is any free o
 """
 
 import os
+import socket
 from pathlib import Path
 
 from absl import flags
@@ -50,10 +51,12 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> None:
-    from tfdfm.serving import protos, server
+    from tfdfm.serving import config_messages, server
 
     if values.port == values.rest_api_port == server.OFF and not values.grpc_socket_path:
         raise UsageError("Expected --port, --rest_api_port or --grpc_socket_path; all three are off.")
+    if values.grpc_socket_path and not hasattr(socket, "AF_UNIX"):
+        raise UsageError("Expected no --grpc_socket_path on a system without UNIX sockets. Use --port.")
     options = server.Options(
         config=_config(values),
         host=values.host,
@@ -63,7 +66,7 @@ def main(values: flags.FlagValues) -> None:
         rest_timeout_ms=values.rest_api_timeout_in_ms,
         cors=values.rest_api_enable_cors_support,
         max_bytes=values.max_request_bytes,
-        limits=_limits(values),
+        queue_options=_queue_options(values),
         poll_seconds=values.file_system_poll_wait_seconds,
         config_file=values.model_config_file or "",
         config_poll_seconds=values.model_config_file_poll_wait_seconds,
@@ -71,42 +74,44 @@ def main(values: flags.FlagValues) -> None:
         health=values.enable_grpc_healthcheck_service,
         metrics_path=_metrics_path(values),
         channel_arguments=_arguments(values.grpc_channel_arguments),
-        ssl=protos.read(values.ssl_config_file, protos.SSLConfig) if values.ssl_config_file else None,
+        ssl=config_messages.read(values.ssl_config_file, config_messages.SSLConfig) if values.ssl_config_file else None,
     )
     server.serve(options)
 
 
 def _config(values: flags.FlagValues):
-    from tfdfm.serving import protos
+    from tfdfm.serving import config_messages
 
     if values.model_config_file:
-        return protos.read(values.model_config_file, protos.ModelServerConfig)
+        return config_messages.read(values.model_config_file, config_messages.ModelServerConfig)
     if not values.model_base_path:
         raise UsageError("Expected --model_base_path=DIR or --model_config_file=FILE.")
     if not Path(values.model_base_path).is_dir():
         raise UsageError(f"Expected a directory in --model_base_path, given {values.model_base_path!r}.")
     base = os.path.abspath(values.model_base_path)
     model = {"name": values.model_name, "base_path": base, "model_platform": "tensorflow"}
-    return protos.ModelServerConfig(model_config_list={"config": [model]})
+    return config_messages.ModelServerConfig(model_config_list={"config": [model]})
 
 
-def _limits(values: flags.FlagValues):
-    from tfdfm.serving import protos
+def _queue_options(values: flags.FlagValues):
+    from tfdfm.serving import config_messages
     from tfdfm.serving.models import batching
 
     if not values.batching_parameters_file:
-        return batching.Settings() if values.enable_batching else batching.UNMERGED
+        return batching.QueueOptions() if values.enable_batching else batching.UNMERGED
     if not values.enable_batching:
         raise UsageError("--batching_parameters_file goes with --enable_batching.")
-    return batching.settings(protos.read(values.batching_parameters_file, protos.BatchingParameters))
+    return batching.queue_options(
+        config_messages.read(values.batching_parameters_file, config_messages.BatchingParameters)
+    )
 
 
 def _metrics_path(values: flags.FlagValues) -> str | None:
-    from tfdfm.serving import prometheus, protos
+    from tfdfm.serving import config_messages, prometheus
 
     if not values.monitoring_config_file:
         return prometheus.PATH
-    config = protos.read(values.monitoring_config_file, protos.MonitoringConfig).prometheus_config
+    config = config_messages.read(values.monitoring_config_file, config_messages.MonitoringConfig).prometheus_config
     return (config.path or prometheus.PATH) if config.enable else None
 
 

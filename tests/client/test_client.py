@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from fake_server import Fake
 
+from tfdfm.client import EndpointError, connect, endpoint
 from tfdfm.client import client as clients
-from tfdfm.client import endpoints
-from tfdfm.client.client import EndpointError, connect
+from tfdfm.client.grpc import Grpc
+from tfdfm.client.rest import Rest
 from tfdfm.errors import UsageError
 
 BIG = 2**63 - 1
@@ -90,10 +91,10 @@ def test_large_calls_are_split_in_order(client, fake):
 def test_requests_stay_below_the_message_limit(client):
     def rows(*shape):
         client.image_shape = shape
-        return client._rows(endpoints.Signature({}, {"images": endpoints.Spec("DT_FLOAT", (-1, *shape))}))
+        return client._rows(endpoint.Signature({}, {"images": endpoint.Spec("DT_FLOAT", (-1, *shape))}))
 
     assert rows(32, 32, 3) == 64 and rows(128, 128, 3) == 21 and rows(1024, 1024, 3) == 1
-    png = endpoints.Signature({}, {"image_bytes": endpoints.Spec("DT_STRING", (-1,))})
+    png = endpoint.Signature({}, {"image_bytes": endpoint.Spec("DT_STRING", (-1,))})
     client.image_shape = (256, 256, 3)
     assert client._rows(png) == 19
 
@@ -184,7 +185,7 @@ def test_wrong_addresses(endpoint):
 
 def test_a_port_without_a_scheme_is_asked_what_it_speaks(fake):
     with connect(f"127.0.0.1:{fake.port}") as client:
-        kind = endpoints.Grpc if fake.endpoint.startswith("grpc") else endpoints.Rest
+        kind = Grpc if fake.endpoint.startswith("grpc") else Rest
         assert isinstance(client._endpoint, kind)
         np.testing.assert_array_equal(client.images([1], 0), expected([1], 0))
 
@@ -212,7 +213,7 @@ def test_rest_needs_no_tensorflow():
     code = f"""
 import sys
 sys.modules["tensorflow"] = sys.modules["grpc"] = None
-from tfdfm.client.client import connect
+from tfdfm.client import connect
 with connect("127.0.0.1:{fake.port}") as client:
     print(client.images(range(2), 1).shape, len(client.pngs([1], 0)), client.uint8([1], 0).shape)
 """
@@ -249,7 +250,7 @@ def pair(tmp_path_factory):
 )
 def test_tls(pair, scheme, variable):
     fake = Fake(scheme, pair)
-    code = f"from tfdfm.serving.client import connect; print(connect({fake.endpoint!r}).images([1], 0).shape)"
+    code = f"from tfdfm.client import connect; print(connect({fake.endpoint!r}).images([1], 0).shape)"
     try:
         with pytest.raises(EndpointError) as caught:
             connect(fake.endpoint)

@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfdfm.serving import protos
+from tfdfm.serving import config_messages
 from tfdfm.serving.server import ANY, OFF, Options, Server
 
 gc.freeze()  # as the command does: closing a model collects what is left of it
@@ -87,16 +87,16 @@ def arrays(response: predict_pb2.PredictResponse) -> dict[str, np.ndarray]:
     return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
 
 
-def config(**bases: Path | str) -> protos.ModelServerConfig:
+def config(**bases: Path | str) -> config_messages.ModelServerConfig:
     """name = base path."""
-    made = protos.ModelServerConfig()
+    made = config_messages.ModelServerConfig()
     for name, base in bases.items():
         made.model_config_list.config.add(name=name, base_path=str(base), model_platform="tensorflow")
     return made
 
 
 @contextmanager
-def serving(config: protos.ModelServerConfig, **options) -> Iterator[Running]:
+def serving(config: config_messages.ModelServerConfig, **options) -> Iterator[Running]:
     """A server on ports that the system chooses; REST is off unless asked for."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -140,12 +140,12 @@ def refused(call, asked, code: grpc.StatusCode) -> str:
 
 def hold(server: Running, gate: bytes, *others: list[float]) -> tuple[grpc.Future, list[grpc.Future]]:
     """A request to the gated model under way, and others that came after it."""
-    version = server.server.lifecycle.models["gated"].versions[1]
+    servable = server.server.manager.models["gated"].servables[1]
     first = server.future("gated", x=servables.floats(0), gate=np.array([gate], object))
-    server.look(lambda: version._users == 2)  # the request and its run
+    server.look(lambda: servable._users == 2)  # the request and its run
     futures = []
     for values in others:
         gates = np.array([gate] * len(values), object)
         futures.append(server.future("gated", x=servables.floats(*values), gate=gates))
-        server.look(lambda: version._users == 2 + len(futures))
+        server.look(lambda: servable._users == 2 + len(futures))
     return first, futures

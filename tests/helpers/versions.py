@@ -1,4 +1,4 @@
-"""What the tests of a model's life do again and again."""
+"""Steps in the life of a model that many tests take: publish, reload, ask which version answers."""
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +43,7 @@ def version(server, **place):
 
 
 def refresh(server):
-    server.do(server.server.lifecycle.refresh())
+    server.do(server.server.manager.refresh())
 
 
 def states(server, *numbers, model="m"):
@@ -53,8 +53,8 @@ def states(server, *numbers, model="m"):
 
 def ended(server, number, model="m"):
     """Waits until the session of a version is closed."""
-    version = server.server.lifecycle.models[model].versions[number]
-    server.look(lambda: version.model is None and version.state == State.END)
+    servable = server.server.manager.models[model].servables[number]
+    server.look(lambda: servable.bundle is None and servable.state == State.END)
 
 
 def publish_slow(made, base, number, gate):

@@ -18,7 +18,7 @@ from absl import flags
 
 from tfdfm import serve
 from tfdfm.sampling import saved_model
-from tfdfm.serving import protos
+from tfdfm.serving import config_messages
 
 ROOT = Path(__file__).parents[2]
 SERVING = ROOT / "serving"
@@ -42,14 +42,16 @@ def values(arguments: list[str]) -> dict[str, str]:
 
 
 def test_models():
-    (model,) = protos.read(SERVING / "models.config", protos.ModelServerConfig).model_config_list.config
+    (model,) = config_messages.read(
+        SERVING / "models.config", config_messages.ModelServerConfig
+    ).model_config_list.config
     assert (model.name, model.base_path, model.model_platform) == ("default", "/models/default", "tensorflow")
     assert model.model_version_policy.HasField("all")
     assert dict(model.version_labels) == {"stable": 1}
 
 
 def test_batching():
-    parameters = protos.read(SERVING / "batching.config", protos.BatchingParameters)
+    parameters = config_messages.read(SERVING / "batching.config", config_messages.BatchingParameters)
     sizes = list(parameters.allowed_batch_sizes)
     assert sizes == sorted(set(sizes)) and sizes[-1] == parameters.max_batch_size.value == 64
     assert all(b <= 2 * a for a, b in zip(sizes[:-1], sizes[1:], strict=True))  # little is filled up in vain
@@ -57,7 +59,7 @@ def test_batching():
 
 
 def test_monitoring():
-    monitoring = protos.read(SERVING / "monitoring.config", protos.MonitoringConfig).prometheus_config
+    monitoring = config_messages.read(SERVING / "monitoring.config", config_messages.MonitoringConfig).prometheus_config
     assert monitoring.enable and monitoring.path == "/monitoring/prometheus/metrics"
 
 

@@ -19,15 +19,15 @@ from running import WAIT, arrays, request
 from servables import floats
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from tfdfm.serving import protos
+from tfdfm.serving import config_messages
 
 
 class Command:
     """A serving process; `line` is what it printed when it was ready."""
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, program=("-m", "tfdfm.serve")):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tfdfm.serve", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, *program, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.line = self.process.stdout.readline()
         assert self.line.startswith("Serving "), self.process.communicate(timeout=WAIT)
@@ -51,8 +51,8 @@ class Command:
 def started():
     running = []
 
-    def start(*flags):
-        running.append(Command(*flags))
+    def start(*flags, **program):
+        running.append(Command(*flags, **program))
         return running[-1]
 
     yield start
@@ -166,7 +166,7 @@ def certificates(tmp_path_factory):
 
 def test_tls(started, certificates, tmp_path):
     servables.line(tmp_path / "base" / "1")
-    ssl = protos.SSLConfig(
+    ssl = config_messages.SSLConfig(
         server_key=certificates["server.key"].decode(),
         server_cert=certificates["server.crt"].decode(),
         custom_ca=certificates["ca.crt"].decode(),
@@ -194,3 +194,21 @@ def test_a_start_that_cannot_work_ends_in_one_line(tmp_path):
     last = done.stderr.splitlines()[-1]
     assert last.startswith("tfdfm: Cannot serve model 'default': version 1: Expected a SavedModel in ")
     assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+WINDOWS = """
+import asyncio, sys
+sys.modules["uvloop"] = None
+asyncio.SelectorEventLoop.add_signal_handler = asyncio.AbstractEventLoop.add_signal_handler
+from tfdfm import cli, serve
+cli.run(serve.main, serve.define, serve.__doc__)
+"""
+
+
+def test_where_there_is_no_uvloop_and_loops_take_no_signals(started, tmp_path):
+    servables.line(tmp_path / "1")
+    flags = (f"--model_base_path={tmp_path}", "--model_name=m", "--port=-1", "--rest_api_port=0")
+    run = started(*flags, program=("-c", WINDOWS))
+    assert arrays(run.stub().Predict(request(x=floats(1)), WAIT))["y"] == 3
+    code, err = run.end()
+    assert code == 0 and "Stopping" in err, err

@@ -1,12 +1,14 @@
 """The command's flags, and mistakes in them."""
 
+import socket
+
 import pytest
 import servables
 from running import config
 
 from tfdfm import cli, serve
 from tfdfm.errors import UsageError
-from tfdfm.serving import protos, server
+from tfdfm.serving import config_messages, server
 from tfdfm.serving.models import batching
 
 
@@ -31,8 +33,16 @@ def test_the_defaults_are_those_of_tf_serving(options, tmp_path):
     assert made.config == config(default=tmp_path / "base")
     assert (made.host, made.port, made.rest_port, made.rest_timeout_ms) == ("127.0.0.1", 8500, 8501, 30_000)
     assert (made.poll_seconds, made.config_poll_seconds, made.early_labels, made.cors) == (1, 0, False, False)
-    assert made.limits == batching.Settings() and made.limits.merge and made.ssl is None
+    assert made.queue_options == batching.QueueOptions() and made.queue_options.merge and made.ssl is None
     assert made.metrics_path == "/monitoring/prometheus/metrics"
+
+
+def test_a_system_without_unix_sockets(options, monkeypatch):
+    assert options("--grpc_socket_path=here").socket_path == "here"
+    monkeypatch.delattr(socket, "AF_UNIX")
+    assert options().socket_path == ""
+    with pytest.raises(UsageError, match="--grpc_socket_path on a system without UNIX sockets"):
+        options("--grpc_socket_path=here")
 
 
 def test_flags_are_those_of_tf_serving(options, tmp_path):
@@ -57,13 +67,13 @@ def test_flags_are_those_of_tf_serving(options, tmp_path):
     )
     assert made.config.model_config_list.config[0].base_path == "/models/m"
     assert (made.poll_seconds, made.config_poll_seconds, made.early_labels, made.cors) == (0, 60, True, True)
-    assert made.limits.max_rows == 8 and made.limits.sizes == (8,)
+    assert made.queue_options.max_rows == 8 and made.queue_options.sizes == (8,)
     assert made.metrics_path is None and made.rest_timeout_ms == 5000 and not made.health and made.host == "0.0.0.0"
     assert made.channel_arguments == (("grpc.max_concurrent_streams", 10), ("grpc.optimization_target", "latency"))
 
 
 def test_batching_may_be_off(options):
-    assert not options("--enable_batching=false").limits.merge
+    assert not options("--enable_batching=false").queue_options.merge
 
 
 @pytest.mark.parametrize(
@@ -108,6 +118,6 @@ def test_damaged_keys(tmp_path, key, cert):
     from tfdfm.errors import Failure
 
     servables.line(tmp_path / "base" / "1")
-    ssl = protos.SSLConfig(server_key=key, server_cert=cert)
+    ssl = config_messages.SSLConfig(server_key=key, server_cert=cert)
     with pytest.raises((Failure, UsageError), match="key"), serving(config(m=tmp_path / "base"), ssl=ssl):
         pass

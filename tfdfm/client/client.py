@@ -1,12 +1,4 @@
-"""Images from a model that is served, in three lines:
-
-    from tfdfm.client.client import connect
-    client = connect("localhost:8501")
-    images = client.images(seeds=range(64), labels=3)        # float32 [64, H, W, C] in [0, 1]
-
-An address is http://, https:// (REST), grpc:// or grpcs://, then HOST:PORT. Without a scheme the port itself is asked
-which of REST and gRPC it speaks, without TLS. REST needs no TensorFlow; gRPC imports it, and carries images faster.
-"""
+"""The client: images and latents by seed, split into requests that every server takes."""
 
 import io
 import itertools
@@ -18,10 +10,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from tfdfm.client.endpoints import Endpoint, EndpointError, Grpc, Rest, Signature, Spec
+from tfdfm.client.endpoint import Endpoint, EndpointError, Signature, Spec
+from tfdfm.client.rest import Rest
 from tfdfm.errors import UsageError
-
-__all__ = ["Client", "EndpointError", "connect"]
 
 _MESSAGE = (4 << 20) - (1 << 16)  # bytes: the usual limit of gRPC's messages, less room for names
 _ROWS = 64  # of one request: the servers' usual limit of a batch
@@ -40,14 +31,14 @@ def connect(endpoint: str, model: str = "default", version: int | None = None, t
     """
     scheme, address = _address(endpoint)
     if scheme.startswith("grpc"):
-        return _client(Grpc(address, model, version, tls=scheme == "grpcs"), timeout)
+        return _grpc_client(address, model, version, timeout, tls=scheme == "grpcs")
     rest = Rest(f"{scheme or 'http'}://{address}", model, version)
     try:
         return _client(rest, timeout)
     except EndpointError:
         if scheme or rest.speaks_http:
             raise
-    return _client(Grpc(address, model, version), timeout)
+    return _grpc_client(address, model, version, timeout)
 
 
 class Client:
@@ -189,6 +180,12 @@ def _client(endpoint: Endpoint, timeout: float) -> Client:
     except BaseException:
         endpoint.close()
         raise
+
+
+def _grpc_client(address: str, model: str, version: int | None, timeout: float, tls: bool = False) -> Client:
+    from tfdfm.client.grpc import Grpc  # imports TensorFlow
+
+    return _client(Grpc(address, model, version, tls), timeout)
 
 
 def _address(endpoint: str) -> tuple[str, str]:

@@ -1,118 +1,93 @@
-"""What the server can do, whatever the protocol: gRPC and REST both call this."""
+"""The core of the server, whatever the protocol: gRPC and REST both call this."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import Message
-from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import get_model_status_pb2
+from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
 from tfdfm.serving.models import batching, inference
-from tfdfm.serving.models.manager import Lifecycle
+from tfdfm.serving.models.manager import ModelManager
 from tfdfm.serving.models.saved_model import Signature
-from tfdfm.serving.models.versions import Version
+from tfdfm.serving.models.servables import Servable, ServableStream
 from tfdfm.serving.status import invalid, not_found
 
 
-class Answer(NamedTuple):
-    version: int
-    signature: str
-    outputs: dict[str, np.ndarray]
+class Call:
+    """A signature of one version, which is looked up once for a request. Every method raises StatusError."""
 
+    def __init__(self, servable: Servable, signature: Signature, queue: batching.Queue):
+        self.version, self.name, self.definition = servable.version, signature.name, signature.definition
+        self._signature, self._queue = signature, queue
 
-class Core:
-    """Belongs to the event loop. Every method raises Refused."""
-
-    def __init__(self, lifecycle: Lifecycle, limits: batching.Settings, executor: Executor):
-        self._lifecycle, self._limits, self._executor = lifecycle, limits, executor
-
-    async def predict(
-        self,
-        model: str,
-        inputs: Mapping[str, np.ndarray],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        signature: str = "",
-        outputs: Sequence[str] = (),
-    ) -> Answer:
+    async def predict(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] = ()) -> dict[str, np.ndarray]:
         """Named arrays in, named arrays out; `outputs` chooses some."""
-        with self._lifecycle.lease(model, version, label) as held:
-            called = held.model.signature(signature)
-            wanted = _filtered(called, outputs)
-            values = await self._run(held, called, called.check(inputs))
-            named = dict(zip(called.outputs, values, strict=True))
-            return Answer(held.number, called.name, {name: named[name] for name in wanted})
+        chosen = _filtered(self._signature, outputs)
+        values = await self._run(self._signature.check(inputs))
+        named = dict(zip(self._signature.outputs, values, strict=True))
+        return {name: named[name] for name in chosen}
 
-    async def infer(
-        self,
-        method: str,
-        model: str,
-        examples: Sequence[bytes | tf.train.Example],
-        version: int | None = None,
-        label: str | None = None,
-        signature: str = "",
-    ) -> tuple[Version, Message]:
-        """`classify` or `regress`: the version that answered and its result."""
-        with self._lifecycle.lease(model, version, label) as held:
-            called = held.model.signature(signature)
-            values = await self._run(held, called, inference.prepare(called, method, examples))
-            return held, inference.RESULTS[method](called, values)
+    async def infer(self, method: str, examples: Sequence[bytes | tf.train.Example]) -> Message:
+        """The result of `classify` or `regress`."""
+        values = await self._run(inference.prepare(self._signature, method, examples))
+        return inference.RESULTS[method](self._signature, values)
 
-    async def _run(self, held: Version, called: Signature, feeds: list[np.ndarray]) -> list[np.ndarray]:
-        return await held.queue(called, self._limits, self._executor)(feeds, called.rows(feeds))
+    async def _run(self, feeds: list[np.ndarray]) -> list[np.ndarray]:
+        return await self._queue(feeds, self._signature.rows(feeds))
 
-    def signature(
-        self, model: str, *, version: int | None = None, label: str | None = None, signature: str = ""
-    ) -> tuple[int, SignatureDef]:
-        held = self._lifecycle.find(model, version, label)
-        return held.number, held.model.signature(signature).definition
+
+class ServerCore:
+    """Belongs to the event loop. Every method raises StatusError."""
+
+    def __init__(self, manager: ModelManager, queue_options: batching.QueueOptions, executor: Executor):
+        self._manager, self._queue_options, self._executor = manager, queue_options, executor
+
+    @contextmanager
+    def call(
+        self, model: str, signature: str = "", *, version: int | None = None, label: str | None = None
+    ) -> Iterator[Call]:
+        """The signature of a version that stays in memory until the request is answered."""
+        with self._manager.servable_handle(model, version, label) as servable:
+            called = servable.bundle.signature(signature)
+            yield Call(servable, called, servable.queue(called, self._queue_options, self._executor))
 
     def metadata(
         self, model: str, *, version: int | None = None, label: str | None = None
-    ) -> tuple[int, dict[str, SignatureDef]]:
-        held = self._lifecycle.find(model, version, label)
-        return held.number, {name: called.definition for name, called in held.model.signatures.items()}
+    ) -> tuple[int, SignatureDefMap]:
+        servable = self._manager.find(model, version, label)
+        found = {name: one.definition for name, one in servable.bundle.signatures.items()}
+        return servable.version, SignatureDefMap(signature_def=found)
 
     def status(self, model: str, version: int | None = None) -> list[get_model_status_pb2.ModelVersionStatus]:
         """Of every version that there is or was, the newest first."""
-        served = self._lifecycle.models.get(model)
-        if not served or not served.versions:
+        stream = self._manager.models.get(model)
+        if not stream or not stream.servables:
             raise not_found(f"Could not find any versions of model {model}")
-        if version is not None and version not in served.versions:
+        if version is not None and version not in stream.servables:
             raise not_found(f"Could not find version {version} of model {model}")
-        numbers = sorted(served.versions, reverse=True) if version is None else [version]
-        return [_status(served.versions[number]) for number in numbers]
+        versions = sorted(stream.servables, reverse=True) if version is None else [version]
+        return [_status(stream.servables[number]) for number in versions]
 
-    def models(self) -> list[dict]:
+    def models(self) -> dict[str, ServableStream]:
         """What a person may choose from: the models that have a version available."""
-        found = []
-        for name, served in self._lifecycle.models.items():
-            if numbers := served.available():
-                model = served.versions[numbers[-1]].model
-                card = model.card or None
-                found.append({"name": name, "versions": numbers, "signatures": sorted(model.signatures), "card": card})
-        return found
+        return {name: stream for name, stream in self._manager.models.items() if stream.available()}
 
 
-def _filtered(called: Signature, outputs: Sequence[str]) -> Sequence[str]:
-    if not outputs:
-        return called.outputs
-    if unknown := sorted(set(outputs) - set(called.outputs)):
+def _filtered(signature: Signature, outputs: Sequence[str]) -> Sequence[str]:
+    if unknown := sorted(set(outputs) - set(signature.outputs)):
         raise invalid(
             f"output tensor alias not found in signature: {unknown[0]} Outputs expected to be in the set "
-            f"{{{','.join(sorted(called.outputs))}}}."
+            f"{{{','.join(sorted(signature.outputs))}}}."
         )
     if len(set(outputs)) < len(outputs):
         raise invalid(f"duplicate output tensor alias: {max(outputs, key=list(outputs).count)}")
-    return outputs
+    return outputs or signature.outputs
 
 
-def _status(version: Version) -> get_model_status_pb2.ModelVersionStatus:
-    made = get_model_status_pb2.ModelVersionStatus(version=version.number, state=version.state)
-    code, message = version.error or (0, "")
-    made.status.error_code, made.status.error_message = code, message
-    return made
+def _status(servable: Servable) -> get_model_status_pb2.ModelVersionStatus:
+    status = dict(zip(("error_code", "error_message"), servable.error, strict=True))
+    return get_model_status_pb2.ModelVersionStatus(version=servable.version, state=servable.state, status=status)

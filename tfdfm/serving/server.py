@@ -5,26 +5,26 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import grpc
 import tensorflow as tf
-import uvloop
 from aiohttp import web
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure, UsageError
-from tfdfm.serving import protos
-from tfdfm.serving.core import Core
+from tfdfm.serving import config_messages
+from tfdfm.serving.core import ServerCore
 from tfdfm.serving.grpc import services
 from tfdfm.serving.grpc.health import Health
 from tfdfm.serving.models import batching
-from tfdfm.serving.models.manager import Lifecycle
+from tfdfm.serving.models.manager import ModelManager
 from tfdfm.serving.prometheus import PATH, Metrics
-from tfdfm.serving.status import Refused
+from tfdfm.serving.status import StatusError
 
 OFF, ANY = 0, -1  # ports
 _THREADS = 32
@@ -43,7 +43,7 @@ class Options:
     rest_timeout_ms: int = 30_000
     cors: bool = False
     max_bytes: int = 64 << 20
-    limits: batching.Settings = field(default_factory=batching.Settings)
+    queue_options: batching.QueueOptions = field(default_factory=batching.QueueOptions)
     poll_seconds: float = 1.0
     config_file: str = ""
     config_poll_seconds: float = 0.0
@@ -59,10 +59,10 @@ class Server:
 
     def __init__(self, options: Options):
         self._options, self._config = options, options.config
-        self.metrics = Metrics(lambda name: name in self.lifecycle.models)
-        self.lifecycle = Lifecycle(self.metrics.run, options.early_labels)
+        self.metrics = Metrics(lambda name: name in self.manager.models)
+        self.manager = ModelManager(self.metrics.run, options.early_labels)
         self._executor = ThreadPoolExecutor(_THREADS, "run")
-        self.core = Core(self.lifecycle, options.limits, self._executor)
+        self.core = ServerCore(self.manager, options.queue_options, self._executor)
         self._tasks: list[asyncio.Task] = []
         self._health = Health(services.SERVICES)
         self._rest: web.AppRunner | None = None
@@ -71,27 +71,27 @@ class Server:
     async def start(self) -> None:
         """Loads the models, then opens the ports. Raises UsageError, Failure."""
         try:
-            await self.lifecycle.configure(self._options.config)
-        except Refused as refused:
-            kind = UsageError if refused.code == grpc.StatusCode.INVALID_ARGUMENT else Failure
-            raise kind(refused.message) from None
+            await self.manager.configure(self._options.config)
+        except StatusError as error:
+            kind = UsageError if error.code == grpc.StatusCode.INVALID_ARGUMENT else Failure
+            raise kind(error.message) from None
         self._grpc = self._make_grpc()
         await self._grpc.start()
         await self._start_rest()
         await self._health.start()
-        if self._options.poll_seconds > 0:
-            self._follow(self._options.poll_seconds, self.lifecycle.refresh)
-        if self._options.config_file and self._options.config_poll_seconds > 0:
-            self._follow(self._options.config_poll_seconds, self._reread)
+        polled = [(self._options.poll_seconds, self.manager.refresh)]
+        if self._options.config_file:
+            polled.append((self._options.config_poll_seconds, self._reread))
+        self._tasks = [asyncio.create_task(_poll(seconds, work)) for seconds, work in polled if seconds > 0]
 
     def _make_grpc(self) -> grpc.aio.Server:
         options = self._options
         arguments = {"grpc.so_reuseport": 0, "grpc.max_receive_message_length": options.max_bytes}
         arguments |= dict(options.channel_arguments)
         server = grpc.aio.server(options=list(arguments.items()))
-        services.add(server, self.core, self.lifecycle, self.metrics)
+        services.add(server, self.core, self.manager, self.metrics)
         if options.health:
-            self._health.add(server)
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if options.port != OFF:
             self.ports["gRPC"] = _bind(server, _address(options.host, options.port), options.ssl)
         if options.socket_path:
@@ -121,34 +121,20 @@ class Server:
             raise Failure(f"Cannot listen on port {port} for REST: {error.strerror}.") from None
         self.ports["REST"] = self._rest.addresses[0][1]
 
-    def _follow(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        async def follow() -> None:
-            while True:
-                await asyncio.sleep(seconds)
-                try:
-                    await work()
-                except (Refused, UsageError, OSError) as error:
-                    logging.error("The models stay as they are: %s", error)
-                except Exception:
-                    logging.exception("The models stay as they are")
-
-        self._tasks.append(asyncio.create_task(follow()))
-
     async def _reread(self) -> None:
-        config = await asyncio.to_thread(protos.read, self._options.config_file, protos.ModelServerConfig)
+        config = await asyncio.to_thread(
+            config_messages.read, self._options.config_file, config_messages.ModelServerConfig
+        )
         if config != self._config:
             self._config = config
-            await self.lifecycle.configure(config)
+            await self.manager.configure(config)
 
     def line(self) -> str:
         """What is served and where."""
-        models = self.lifecycle.models.items()
-        names = ", ".join(f"{name} version {max(served.available())}" for name, served in models)
-        places = {
-            "gRPC": _address(self._options.host, self.ports.get("gRPC", 0)),
-            "REST": f"http://{_address(self._options.host, self.ports.get('REST', 0))}",
-        }
-        where = [f"{kind} {places[kind]}" for kind in self.ports]
+        models = self.manager.models.items()
+        names = ", ".join(f"{name} version {max(stream.available())}" for name, stream in models)
+        kinds = {"gRPC": "gRPC ", "REST": "REST http://"}
+        where = [kinds[kind] + _address(self._options.host, port) for kind, port in self.ports.items()]
         if self._options.socket_path:
             where.append(f"gRPC unix:{self._options.socket_path}")
         return f"Serving {names}: {', '.join(where)}"
@@ -158,26 +144,54 @@ class Server:
         await self._health.enter_graceful_shutdown()
         for task in self._tasks:
             task.cancel()
-        await self.lifecycle.drain()
+        await self.manager.drain()
         self._health.over.set()
         await self._grpc.stop(_GRACE)
         if self._rest:
             await self._rest.cleanup()
-        await self.lifecycle.close()
+        await self.manager.close()
         self._executor.shutdown()
+
+
+async def _poll(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except (StatusError, UsageError, OSError) as error:
+            logging.error("The models stay as they are: %s", error)
+        except Exception:
+            logging.exception("The models stay as they are")
 
 
 def serve(options: Options) -> None:
     """Until SIGTERM or SIGINT. Raises UsageError, Failure."""
     tf.get_logger().setLevel("ERROR")  # the loader says at every call that it is of TF1
     gc.freeze()  # what is imported stays: collections after it take 1 ms, not 300
-    uvloop.run(_serve(Server(options)))
+    _run(_serve(Server(options)))
+
+
+def _run(main: Coroutine) -> None:
+    """On uvloop, or on asyncio's own loop where there is none (Windows)."""
+    try:
+        from uvloop import run
+    except ImportError:
+        from asyncio import run
+    run(main)
+
+
+def _on_signals(call: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(kind, call)
+        except NotImplementedError:  # Windows
+            signal.signal(kind, lambda *_: loop.call_soon_threadsafe(call))
 
 
 async def _serve(server: Server) -> None:
     stop = asyncio.Event()
-    for kind in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(kind, stop.set)
+    _on_signals(stop.set)
     await server.start()
     print(server.line(), flush=True)
     await stop.wait()

@@ -1,4 +1,4 @@
-"""What a request is refused with: a gRPC code and a message."""
+"""Statuses: a gRPC code and the message that a request is refused with."""
 
 import grpc
 
@@ -6,8 +6,8 @@ CODES = {code.value[0]: code for code in grpc.StatusCode}
 LIMIT = 1024
 
 
-class Refused(Exception):
-    """A request that is answered with an error. `message` is whole; gRPC sends `short`."""
+class StatusError(Exception):
+    """A status other than OK, which a request is answered with. `message` is whole; gRPC sends `short`."""
 
     def __init__(self, code: grpc.StatusCode, message: str):
         super().__init__(message)
@@ -19,9 +19,9 @@ class Refused(Exception):
         return self.message if len(self.message) <= LIMIT else self.message[:LIMIT] + "...TRUNCATED"
 
 
-def invalid(message: str) -> Refused:
-    return Refused(grpc.StatusCode.INVALID_ARGUMENT, message)
+def invalid(message: str) -> StatusError:
+    return StatusError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-def not_found(message: str) -> Refused:
-    return Refused(grpc.StatusCode.NOT_FOUND, message)
+def not_found(message: str) -> StatusError:
+    return StatusError(grpc.StatusCode.NOT_FOUND, message)

@@ -3,7 +3,7 @@
 import asyncio
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
 _LAST = 0.2  # seconds for the last status to leave
 
@@ -15,9 +15,6 @@ class Health(health.aio.HealthServicer):
         super().__init__()
         self._services = ("", *services)
         self.over = asyncio.Event()
-
-    def add(self, server: grpc.aio.Server) -> None:
-        health_pb2_grpc.add_HealthServicer_to_server(self, server)
 
     async def start(self) -> None:
         for name in self._services:

@@ -3,14 +3,13 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
 from importlib.resources import files
 
 from aiohttp import web
 
+from tfdfm.serving.models.servables import ServableStream
+
 PAGE = files("tfdfm.serving.http").joinpath("page.html").read_text(encoding="utf-8")
-
-
 _CARD = ("format", "dataset", "step", "image_size", "num_classes", "class_names")
 
 
@@ -35,12 +34,9 @@ async def show(_: web.Request) -> web.Response:
     return web.Response(body=PAGE.encode(), headers=HEADERS)
 
 
-def entry(model: Mapping) -> dict:
-    """What the page needs of one of `Core.models`: JavaScript's numbers end at 2^53, and its JSON has no NaN."""
-    card = {key: (model["card"] or {}).get(key) for key in _CARD}
-    return {
-        "name": model["name"],
-        "versions": [str(number) for number in model["versions"]],
-        "signatures": model["signatures"],
-        "card": card,
-    }
+def entry(name: str, stream: ServableStream) -> dict:
+    """What the page needs of one of `ServerCore.models`: JavaScript's numbers end at 2^53, and its JSON has no NaN."""
+    versions = stream.available()
+    bundle = stream.servables[versions[-1]].bundle
+    card = {key: bundle.card.get(key) for key in _CARD}
+    return {"name": name, "versions": list(map(str, versions)), "signatures": sorted(bundle.signatures), "card": card}

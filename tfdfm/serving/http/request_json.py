@@ -1,7 +1,7 @@
-"""JSON of the REST port to tensors, by a signature's dtypes. Any mistake is a Refused of INVALID_ARGUMENT.
+"""Requests of the REST port: JSON to tensors, by a signature's dtypes. A mistake is a StatusError, INVALID_ARGUMENT.
 
 Integers must be written as integers, floats may be; NaN, Infinity and -Infinity are numbers, as TensorFlow Serving has
-it. A string may be {"b64": "..."}. Writing is in `rest_text`.
+it. A string may be {"b64": "..."}. Writing is in `response_json`.
 """
 
 import base64
@@ -11,24 +11,15 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 import numpy as np
+import tensorflow as tf
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow.core.framework import types_pb2
 
 from tfdfm.serving.status import invalid
 
+_INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)
 DTYPES = {
-    types_pb2.DT_FLOAT: np.float32,
-    types_pb2.DT_DOUBLE: np.float64,
-    types_pb2.DT_INT8: np.int8,
-    types_pb2.DT_INT16: np.int16,
-    types_pb2.DT_INT32: np.int32,
-    types_pb2.DT_INT64: np.int64,
-    types_pb2.DT_UINT8: np.uint8,
-    types_pb2.DT_UINT16: np.uint16,
-    types_pb2.DT_UINT32: np.uint32,
-    types_pb2.DT_UINT64: np.uint64,
-    types_pb2.DT_BOOL: np.bool_,
-    types_pb2.DT_STRING: np.object_,
+    tf.as_dtype(kind).as_datatype_enum: kind for kind in (np.float32, np.float64, np.bool_, np.object_, *_INTEGERS)
 }
 DEEPEST = 64  # NumPy's arrays have no more dimensions
 MOST = 1 << 22  # values in a body: a list or string of few bytes takes sixty in memory
@@ -77,9 +68,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, pars
 def tensors(request: Mapping, dtypes: Mapping[str, int]) -> tuple[dict[str, np.ndarray], bool]:
     """Arrays by input name, and whether the request had row form (`instances`).
 
-    Args:
-        request: of `parse`, with either "instances" or "inputs".
-        dtypes: the signature's inputs and their TensorFlow DataType.
+    `request`: of `parse`; `dtypes`: the signature's inputs and their TensorFlow DataType.
     """
     if "instances" in request and "inputs" in request:
         raise invalid("Expected only one of 'inputs' and 'instances', given both.")

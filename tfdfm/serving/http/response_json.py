@@ -1,4 +1,4 @@
-"""Tensors to the JSON of the REST port.
+"""Answers of the REST port: tensors to JSON.
 
 A float has 6 significant digits where these give it back, else 9 (17 for float64); whole numbers end in ".0"; int64 is
 exact; a string of an output named `*_bytes` becomes {"b64": "..."}.

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -13,15 +13,13 @@ import grpc
 from aiohttp import web
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.protobuf.wrappers_pb2 import Int64Value
-from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
+from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 
 from tfdfm.errors import UsageError
-from tfdfm.serving.core import Core
+from tfdfm.serving.core import ServerCore
 from tfdfm.serving.http import page, request_json, response_json
 from tfdfm.serving.prometheus import Metrics
-from tfdfm.serving.status import Refused, invalid
+from tfdfm.serving.status import StatusError, invalid
 
 CODES = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -43,7 +41,7 @@ CORS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
-_CHOICE = r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
+_CHOICE = r"(?:/versions/0*([0-9]+)|/labels/([^/:]+))?"
 _PATHS = {
     "POST": re.compile(rf"/v1/models/([^/:]+){_CHOICE}:(classify|regress|predict)", re.IGNORECASE),
     "GET": re.compile(rf"/v1/models(?:/([^/:]+))?{_CHOICE}(?:/(metadata))?", re.IGNORECASE),
@@ -57,12 +55,12 @@ class Target(NamedTuple):
 
     model: str
     version: int | None
-    label: str | None
+    label: str
     method: str  # predict, classify, regress, metadata, status
 
 
 def application(
-    core: Core, metrics: Metrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool = False
+    core: ServerCore, metrics: Metrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool = False
 ) -> web.Application:
     """The REST port, to be run on the event loop of `core`.
 
@@ -102,7 +100,7 @@ async def _preflight(_: web.Request) -> web.Response:
 class Rest:
     """Answers what is below /v1/, and what needs the core elsewhere."""
 
-    def __init__(self, core: Core, metrics: Metrics, timeout: float, max_body: int):
+    def __init__(self, core: ServerCore, metrics: Metrics, timeout: float, max_body: int):
         self._core, self._metrics, self._timeout, self._max_body = core, metrics, timeout, max_body
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -129,7 +127,7 @@ class Rest:
 
     async def models(self, _: web.Request) -> web.Response:
         """For the page."""
-        return _json(json.dumps([page.entry(model) for model in self._core.models()]))
+        return _json(json.dumps([page.entry(*model) for model in self._core.models().items()]))
 
     async def _text(self, target: Target, request: web.Request) -> str:
         spec = {"version": target.version, "label": target.label}
@@ -144,7 +142,8 @@ class Rest:
         if target.method == "predict":
             return await self._predict(target.model, spec, asked, large)
         examples, name = await _apart(large, request_json.examples, asked), asked.get("signature_name", "")
-        _, result = await self._core.infer(target.method, target.model, examples, signature=name, **spec)
+        with self._core.call(target.model, name, **spec) as call:
+            result = await call.infer(target.method, examples)
         return {"classify": response_json.classifications, "regress": response_json.regressions}[target.method](result)
 
     async def _body(self, request: web.Request) -> bytes:
@@ -156,11 +155,10 @@ class Rest:
         return body
 
     async def _predict(self, model: str, spec: dict, asked: dict, large: bool) -> str:
-        name = asked.get("signature_name", "")
-        _, signature = self._core.signature(model, signature=name, **spec)
-        dtypes = {key: info.dtype for key, info in signature.inputs.items()}
-        inputs, rows = await _apart(large, request_json.tensors, asked, dtypes)
-        outputs = (await self._core.predict(model, inputs, signature=name, **spec)).outputs
+        with self._core.call(model, asked.get("signature_name", ""), **spec) as call:
+            dtypes = {key: info.dtype for key, info in call.definition.inputs.items()}
+            inputs, rows = await _apart(large, request_json.tensors, asked, dtypes)
+            outputs = await call.predict(inputs)
         large = sum(array.size for array in outputs.values()) > LARGE_ANSWER
         return await _apart(large, response_json.predictions, outputs, rows)
 
@@ -171,25 +169,22 @@ async def _apart(large: bool, function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _target(method: str, path: str) -> Target:
-    """Raises Refused where the path names nothing."""
+    """Raises StatusError where the path names nothing."""
     match = method in _PATHS and _PATHS[method].fullmatch(path)
     if not match:
         raise invalid(f"Malformed request: {method} {path}")
     name, version, label, last = match.groups()
     if not name:
         raise invalid("Missing model name in request.")
-    digits = version and (version.lstrip("0") or "0")
-    if digits and (len(digits) > 19 or int(digits) >= 2**63):
+    number = int(version[:20]) if version else None
+    if number and number >= 2**63:
         raise invalid(f"Failed to convert version: {version} to numeric.")
-    default = "predict" if method == "POST" else "status"
-    return Target(
-        unquote(name), int(digits) if digits else None, unquote(label) if label else None, (last or default).lower()
-    )
+    return Target(unquote(name), number, unquote(label or ""), (last or "status").lower())
 
 
 def _refusal(error: Exception, timeout: float, max_body: int) -> tuple[int, grpc.StatusCode, str]:
     """HTTP's status, gRPC's code and a message."""
-    if isinstance(error, Refused):
+    if isinstance(error, StatusError):
         return CODES.get(error.code, 500), error.code, error.message
     if isinstance(error, TimeoutError):
         return 504, grpc.StatusCode.DEADLINE_EXCEEDED, f"No answer within {timeout:g} s: the request was given up."
@@ -206,10 +201,9 @@ def _dict(message: Message) -> dict:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
-def _metadata(model: str, version: int, signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> str:
-    spec = model_pb2.ModelSpec(name=model, version=Int64Value(value=version))
-    found = get_model_metadata_pb2.SignatureDefMap(signature_def=signatures)
-    return json.dumps({"model_spec": _dict(spec), "metadata": {"signature_def": _dict(found)}})
+def _metadata(model: str, version: int, signatures: Message) -> str:
+    spec = model_pb2.ModelSpec(name=model, version={"value": version})
+    return json.dumps({"model_spec": _dict(spec), "metadata": {"signature_def": _dict(signatures)}})
 
 
 def _json(text: str, status: int = 200) -> web.Response:

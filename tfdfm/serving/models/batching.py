@@ -1,4 +1,4 @@
-"""Merges the requests that wait for one signature into one run: a queue for each version and signature."""
+"""Batching: a queue for each version and signature, whose waiting requests are merged into one run."""
 
 import asyncio
 import os
@@ -7,19 +7,20 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import grpc
 import numpy as np
 
 from tfdfm.errors import UsageError
-from tfdfm.serving.status import Refused, invalid
+from tfdfm.serving.status import StatusError, invalid
 
 Arrays = list[np.ndarray]
+Run = Callable[[Arrays], Arrays]
+OnStart, OnEnd = Callable[[int, list[float]], None], Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class QueueOptions:
     """As TF Serving's BatchingParameters. Without a file: large requests are split, alone ones never wait."""
 
     merge: bool = True
@@ -35,10 +36,10 @@ class Settings:
         return next((size for size in self.sizes if size >= rows), rows)
 
 
-UNMERGED = Settings(merge=False, threads=os.cpu_count() or 1)
+UNMERGED = QueueOptions(merge=False, threads=os.cpu_count() or 1)
 
 
-def settings(parameters) -> Settings:
+def queue_options(parameters) -> QueueOptions:
     """From BatchingParameters, with TF Serving's defaults. Raises UsageError."""
 
     def value(name: str, default: int) -> int:
@@ -56,7 +57,7 @@ def settings(parameters) -> Settings:
         raise UsageError(f"Expected rising allowed_batch_sizes that end with {limit} = {run}, given {list(sizes)}.")
     waiting = value("max_enqueued_batches", 10) * run
     threads = value("num_batch_threads", os.cpu_count() or 1)
-    return Settings(True, rows, run, value("batch_timeout_micros", 0) / 1e6, waiting, threads, sizes)
+    return QueueOptions(True, rows, run, value("batch_timeout_micros", 0) / 1e6, waiting, threads, sizes)
 
 
 @dataclass(eq=False)
@@ -67,22 +68,17 @@ class _Task:
     since: float = field(default_factory=time.monotonic)
 
     def merges_with(self, other: "_Task") -> bool:
-        return all(a.shape[1:] == b.shape[1:] for a, b in zip(self.feeds, other.feeds, strict=True))
-
-
-class Owner(Protocol):
-    """Is told of each run, so that nobody closes the session meanwhile."""
-
-    def started(self, rows: int, waited: list[float]) -> None: ...
-
-    def finished(self) -> None: ...
+        same = all(a.shape[1:] == b.shape[1:] for a, b in zip(self.feeds, other.feeds, strict=True))
+        return same and self.rows > 0 and other.rows > 0
 
 
 class Queue:
     """Belongs to the event loop; only `_execute` is called in a thread of the executor."""
 
-    def __init__(self, run: Callable[[Arrays], Arrays], limits: Settings, executor: Executor, owner: Owner):
-        self._run, self._limits, self._executor, self._owner = run, limits, executor, owner
+    def __init__(self, run: Run, options: QueueOptions, executor: Executor, started: OnStart, ended: OnEnd):
+        """`started(rows, seconds that each request waited)` and `ended()` are told of each run."""
+        self._run, self._options, self._executor = run, options, executor
+        self._on_start, self._on_end = started, ended
         self._waiting: deque[_Task] = deque()
         self._rows = 0  # of the waiting
         self._running = 0
@@ -91,21 +87,21 @@ class Queue:
         self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, feeds: Arrays, rows: int) -> Arrays:
-        """The outputs of a request of `rows` rows (0: not to be merged). Raises Refused."""
-        if rows > self._limits.max_rows:
-            raise invalid(f"Expected at most {self._limits.max_rows} rows in a request, given a batch size of {rows}.")
-        if rows <= self._limits.max_run or not self._limits.merge:
+        """The outputs of a request of `rows` rows (0: not to be merged). Raises StatusError."""
+        if rows > self._options.max_rows:
+            raise invalid(f"Expected at most {self._options.max_rows} rows in a request, given a batch size of {rows}.")
+        if rows <= self._options.max_run or not self._options.merge:
             return await self._add([(feeds, rows)])[0]
-        starts = range(0, rows, self._limits.max_run)
-        pieces = [[feed[start : start + self._limits.max_run] for feed in feeds] for start in starts]
+        starts = range(0, rows, self._options.max_run)
+        pieces = [[feed[start : start + self._options.max_run] for feed in feeds] for start in starts]
         parts = await asyncio.gather(*self._add([(piece, len(piece[0])) for piece in pieces]))
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
     def _add(self, requests: list[tuple[Arrays, int]]) -> list[asyncio.Future]:
         self._drop()
         rows = sum(max(1, rows) for _, rows in requests)
-        if self._waiting and self._rows + rows > self._limits.max_waiting:
-            raise Refused(
+        if self._waiting and self._rows + rows > self._options.max_waiting:
+            raise StatusError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"The batch scheduling queue to which this request was submitted is full: {self._rows} rows wait.",
             )
@@ -118,13 +114,13 @@ class Queue:
         return [task.answer for task in tasks]
 
     def _start(self) -> None:
-        while self._waiting and self._running < self._limits.threads:
+        while self._waiting and self._running < self._options.threads:
             batch = self._take()
             if not batch:
                 return
             self._running += 1
             now = time.monotonic()
-            self._owner.started(max(1, sum(task.rows for task in batch)), [now - task.since for task in batch])
+            self._on_start(max(1, sum(task.rows for task in batch)), [now - task.since for task in batch])
             run = asyncio.get_running_loop().run_in_executor(self._executor, self._execute, batch)
             run.add_done_callback(lambda done, batch=batch, start=now: self._finish(batch, start, done.result()))
 
@@ -135,9 +131,8 @@ class Queue:
             return []
         batch, rows = [], 0
         for task in self._waiting:
-            if batch and not (self._limits.merge and task.rows and batch[0].rows and task.merges_with(batch[0])):
-                break
-            if batch and rows + task.rows > self._limits.max_run:
+            alone = not self._options.merge or rows + task.rows > self._options.max_run
+            if batch and (alone or not task.merges_with(batch[0])):
                 break
             batch.append(task)
             rows += task.rows
@@ -155,35 +150,32 @@ class Queue:
             self._rows = sum(max(1, task.rows) for task in self._waiting)
 
     def _waits(self, batch: list[_Task], rows: int) -> bool:
-        if not self._limits.timeout or not rows or rows >= self._limits.max_run or len(batch) < len(self._waiting):
+        if not self._options.timeout or not rows or rows >= self._options.max_run or len(batch) < len(self._waiting):
             return False
-        return self._later(batch[0].since + self._limits.timeout)
+        return self._later(batch[0].since + self._options.timeout)
 
     def _gathers(self) -> bool:
         """Whether those that ask again are still coming: one large run is cheaper than two that take turns.
 
         No longer than the last run took, and no longer than a quarter of that after the last request.
         """
-        if len(self._waiting) >= self._expected or self._rows >= self._limits.max_run:
+        if len(self._waiting) >= self._expected or self._rows >= self._options.max_run:
             return False
         return self._later(min(self._ended + self._took, max(self._ended, self._came) + self._took / 4))
 
     def _later(self, moment: float) -> bool:
         """Whether it is yet to come; `_start` is called again then."""
         left = moment - time.monotonic()
-        if left > 0 and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(left, self._time)
+        if left > 0:
+            self._timer and self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(left, self._start)
         return left > 0
 
-    def _time(self) -> None:
-        self._timer = None
-        self._start()
-
     def _execute(self, batch: list[_Task]) -> list[Arrays | Exception]:
-        if len(batch) > 1 or self._limits.padded(batch[0].rows) > batch[0].rows > 0:
+        if len(batch) > 1 or self._options.padded(batch[0].rows) > batch[0].rows > 0:
             try:
                 return self._merged(batch)
-            except (Refused, ValueError):
+            except (StatusError, ValueError):
                 pass  # each alone, so that one bad request harms no other
         return [self._alone(task) for task in batch]
 
@@ -198,7 +190,7 @@ class Queue:
         columns = list(zip(*(task.feeds for task in batch), strict=True))
         feeds = [np.concatenate(column) for column in columns]
         rows = len(feeds[0])
-        if size := self._limits.padded(rows) - rows:
+        if size := self._options.padded(rows) - rows:
             feeds = [np.concatenate([feed, np.repeat(feed[:1], size, axis=0)]) for feed in feeds]
         outputs = self._run(feeds)
         if any(output.shape[:1] != (rows + size,) for output in outputs):
@@ -208,7 +200,7 @@ class Queue:
 
     def _finish(self, batch: list[_Task], start: float, results: list[Arrays | Exception]) -> None:
         self._running -= 1
-        self._owner.finished()
+        self._on_end()
         self._ended = time.monotonic()
         self._took = self._ended - start
         self._expected = len(self._waiting) + len(batch) if len(batch) > 1 else 0

@@ -8,35 +8,30 @@ import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
 from tfdfm.serving.models.saved_model import Signature
-from tfdfm.serving.status import Refused, invalid
+from tfdfm.serving.status import StatusError, invalid
 
 METHODS = {"classify": "tensorflow/serving/classify", "regress": "tensorflow/serving/regress"}
 _NAMES = {"classify": "classification", "regress": "regression"}
 
 
 def method(name: str) -> str:
-    """ "classify" or "regress" for a method's whole name. Raises Refused (UNIMPLEMENTED)."""
-    for short, whole in METHODS.items():
-        if name == whole:
-            return short
-    raise Refused(grpc.StatusCode.UNIMPLEMENTED, f"Unrecognized signature method_name: {name}")
+    """ "classify" or "regress" for a method's whole name. Raises StatusError (UNIMPLEMENTED)."""
+    if name not in METHODS.values():
+        raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unrecognized signature method_name: {name}")
+    return name.rpartition("/")[2]
 
 
 def examples(given: input_pb2.Input) -> list[bytes]:
-    """Serialised examples, each with the context. Raises Refused (INVALID_ARGUMENT) when there are none."""
-    if given.WhichOneof("kind") == "example_list_with_context":
-        parts = given.example_list_with_context
-        context = parts.context.SerializeToString()  # serialised messages merge when they are joined
-        found = [context + example.SerializeToString() for example in parts.examples]
-    else:
-        found = [example.SerializeToString() for example in given.example_list.examples]
-    if not found:
+    """Serialised examples, each with the context. Raises StatusError (INVALID_ARGUMENT) when there are none."""
+    listed = getattr(given, given.WhichOneof("kind") or "example_list")
+    if not listed.examples:
         raise invalid("Input is empty.")
-    return found
+    context = listed.context.SerializeToString() if given.HasField("example_list_with_context") else b""
+    return [context + example.SerializeToString() for example in listed.examples]  # joined messages merge
 
 
 def prepare(signature: Signature, method: str, given: Sequence[bytes | tf.train.Example]) -> list[np.ndarray]:
-    """The feeds of a `classify` or `regress` request. Raises Refused."""
+    """The feeds of a `classify` or `regress` request. Raises StatusError."""
     wanted, has = METHODS[method], signature.definition.method_name
     if has != wanted:
         raise invalid(f"Expected {_NAMES[method]} signature method_name to be {wanted}. Was: {has}")
@@ -48,33 +43,27 @@ def prepare(signature: Signature, method: str, given: Sequence[bytes | tf.train.
 
 
 def classification(signature: Signature, outputs: list[np.ndarray]) -> classification_pb2.ClassificationResult:
-    """`classes` [B, K] and `scores` [B, K] as a message. Raises Refused."""
+    """`classes` [B, K] and `scores` [B, K] as a message. Raises StatusError."""
     named = dict(zip(signature.outputs, outputs, strict=True))
     classes, scores = named.get("classes"), named.get("scores")
-    if any(values is not None and values.ndim != 2 for values in (classes, scores)) or not named.keys() & {
-        "classes",
-        "scores",
-    }:
-        raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "Expected classes and scores of shape [batch, classes].")
-    shape = (scores if classes is None else classes).shape
+    given = [values for values in (classes, scores) if values is not None]
+    if not given or any(values.ndim != 2 or values.shape != given[0].shape for values in given):
+        raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, "Expected classes and scores of shape [batch, classes].")
+    classes = np.full(scores.shape, b"", object) if classes is None else classes
+    scores = np.zeros(classes.shape) if scores is None else scores
     result = classification_pb2.ClassificationResult()
-    for row in range(shape[0]):
-        made = result.classifications.add()
-        for column in range(shape[1]):
-            label = b"" if classes is None else classes[row, column]
-            made.classes.add(label=label, score=0.0 if scores is None else scores[row, column])
+    for row in zip(classes, scores, strict=True):
+        made = [{"label": label, "score": score} for label, score in zip(*row, strict=True)]
+        result.classifications.add(classes=made)
     return result
 
 
 def regression(signature: Signature, outputs: list[np.ndarray]) -> regression_pb2.RegressionResult:
-    """`outputs` [B] or [B, 1] as a message. Raises Refused."""
+    """`outputs` [B] or [B, 1] as a message. Raises StatusError."""
     values = dict(zip(signature.outputs, outputs, strict=True)).get("outputs")
     if values is None or values.ndim not in (1, 2) or values.size != len(values):
-        raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "Expected outputs of shape [batch] or [batch, 1].")
-    result = regression_pb2.RegressionResult()
-    for value in values.ravel():
-        result.regressions.add(value=value)
-    return result
+        raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, "Expected outputs of shape [batch] or [batch, 1].")
+    return regression_pb2.RegressionResult(regressions=[{"value": value} for value in values.ravel()])
 
 
 RESULTS = {"classify": classification, "regress": regression}

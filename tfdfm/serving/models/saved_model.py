@@ -1,4 +1,4 @@
-"""One version of a model in memory: its session, its signatures, its card."""
+"""The SavedModel bundle: one version of a model in memory, with its session, signatures and card."""
 
 import gc
 import json
@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from tfdfm.errors import Failure
-from tfdfm.serving.status import CODES, Refused, invalid
+from tfdfm.serving.status import CODES, StatusError, invalid
 
 v1 = tf.compat.v1
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
@@ -26,7 +26,7 @@ class Signature:
         self.inputs = {key: (tf.as_dtype(info.dtype), _shape(info)) for key, info in definition.inputs.items()}
         self.outputs = list(definition.outputs)
         infos = [*definition.inputs.values(), *definition.outputs.values()]
-        self.mergeable = bool(self.inputs) and all(_batched(_shape(info)) for info in infos)
+        self.mergeable = bool(self.inputs) and all((_shape(info) or [0])[0] == -1 for info in infos)
         classes = card.get("num_classes") if card.get("format") == "tfdfm" else None
         self._classes = classes if isinstance(classes, int) else None
         self._call = (
@@ -34,11 +34,16 @@ class Signature:
         )
 
     def check(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The arrays in the order in which `run` takes them. Raises Refused."""
+        """The arrays in the order in which `run` takes them. Raises StatusError."""
         if inputs.keys() != self.inputs.keys():
             raise invalid(_mismatch(set(inputs), set(self.inputs)))
         for name, (dtype, shape) in self.inputs.items():
-            _check(name, inputs[name], dtype, shape)
+            given, sizes = inputs[name], inputs[name].shape
+            if given.dtype != dtype.as_numpy_dtype:
+                kind = "string" if given.dtype == object else given.dtype.name
+                raise invalid(f"Expects input {name!r} to be {dtype.name} but {kind} is provided.")
+            if shape is not None and not _fits(sizes, shape):
+                raise invalid(f"Expects input {name!r} of shape {shape} (-1: any size), given {list(sizes)}.")
         if self._classes is not None:
             self._guard(inputs)
         if not self._call:
@@ -51,11 +56,11 @@ class Signature:
         return sizes.pop() if len(sizes) == 1 else 0
 
     def run(self, feeds: list[np.ndarray]) -> list[np.ndarray]:
-        """One run of the session; lets go of the GIL. Raises Refused."""
+        """One run of the session; lets go of the GIL. Raises StatusError."""
         try:
             return [_array(output) for output in self._call(*feeds)]
         except tf.errors.OpError as error:
-            raise _refused(error) from None
+            raise _status_error(error) from None
 
     def _guard(self, inputs: Mapping[str, np.ndarray]) -> None:
         """Our own models say what they know: labels in range, latents finite."""
@@ -67,22 +72,19 @@ class Signature:
             raise invalid(f"Expected finite latents, given {latents[~np.isfinite(latents)][0]}.")
 
 
-class Model:
-    """A loaded SavedModel. `close` frees its memory."""
+class SavedModelBundle:
+    """A SavedModel in memory, which `close` frees."""
 
     def __init__(self, path: Path):
-        """Raises Refused, Failure."""
-        self.path = path
-        self.card = _card(path)
-        graph = tf.Graph()
-        with graph.as_default():
-            options = v1.ConfigProto(allow_soft_placement=True, gpu_options=v1.GPUOptions(allow_growth=True))
-            self._session = v1.Session(graph=graph, config=options)
-            try:
-                self._load()
-            except BaseException:
-                self.close()
-                raise
+        """Raises StatusError, Failure."""
+        self.path, self.card = path, _card(path)
+        options = v1.ConfigProto(allow_soft_placement=True, gpu_options=v1.GPUOptions(allow_growth=True))
+        self._session = v1.Session(graph=tf.Graph(), config=options)
+        try:
+            self._load()
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self) -> None:
         try:
@@ -93,15 +95,15 @@ class Model:
                 if name != _INIT
             }
         except tf.errors.OpError as error:
-            raise _refused(error) from None
+            raise _status_error(error) from None
         except (OSError, RuntimeError, ValueError) as error:
             raise Failure(f"Expected a SavedModel in {self.path}: {error}") from None
 
     def signature(self, name: str) -> Signature:
-        """Raises Refused (FAILED_PRECONDITION)."""
+        """Raises StatusError (FAILED_PRECONDITION)."""
         name = name or DEFAULT
         if name not in self.signatures:
-            raise Refused(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+            raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
     def close(self) -> None:
@@ -136,23 +138,8 @@ def _shape(info: meta_graph_pb2.TensorInfo) -> list[int] | None:
     return None if info.tensor_shape.unknown_rank else [dim.size for dim in info.tensor_shape.dim]
 
 
-def _batched(shape: list[int] | None) -> bool:
-    return bool(shape) and shape[0] == -1
-
-
-def _check(name: str, given: np.ndarray, dtype: tf.DType, shape: list[int] | None) -> None:
-    if given.dtype != dtype.as_numpy_dtype:
-        raise invalid(f"Expects input {name!r} to be {dtype.name} but {_name(given)} is provided.")
-    if shape is not None and not _fits(given.shape, shape):
-        raise invalid(f"Expects input {name!r} of shape {shape} (-1: any size), given {list(given.shape)}.")
-
-
 def _fits(given: tuple[int, ...], shape: list[int]) -> bool:
     return len(given) == len(shape) and all(want in (-1, size) for size, want in zip(given, shape, strict=True))
-
-
-def _name(values: np.ndarray) -> str:
-    return "string" if values.dtype == object else values.dtype.name
 
 
 def _mismatch(sent: set[str], wanted: set[str]) -> str:
@@ -163,6 +150,6 @@ def _mismatch(sent: set[str], wanted: set[str]) -> str:
     )
 
 
-def _refused(error: tf.errors.OpError) -> Refused:
+def _status_error(error: tf.errors.OpError) -> StatusError:
     message = error.message.partition("\n\t [[")[0]
-    return Refused(CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), message or type(error).__name__)
+    return StatusError(CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), message or type(error).__name__)

@@ -1,8 +1,8 @@
-"""Which models and versions are wanted: from the configuration and from the directories on disk."""
+"""The storage path source: the models of a configuration and the versions to serve, from directories on disk."""
 
+import dataclasses
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tensorflow_serving.config import model_server_config_pb2
@@ -12,70 +12,69 @@ from tfdfm.serving.status import invalid
 LONGEST = 2**63
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """One model of the configuration. `choose` is latest (a number of versions), all or specific (their numbers)."""
+@dataclasses.dataclass(frozen=True)
+class ServableToMonitor:
+    """One model of the configuration. `policy` is latest (a number of versions), all or specific (those versions)."""
 
     name: str
-    base: Path
-    choose: str = "latest"
-    numbers: tuple[int, ...] = (1,)
-    labels: dict[str, int] = field(default_factory=dict)
-    inside: tuple[Path, ...] = ()  # where its versions must lie; empty: a path that the operator gave
+    base_path: Path
+    policy: str
+    versions: tuple[int, ...]
+    labels: dict[str, int]
+    roots: tuple[Path, ...] = ()  # where its versions must lie; empty: a path that the operator gave
 
 
-def wanted(config: model_server_config_pb2.ModelServerConfig) -> list[Wanted]:
-    """The models of a configuration. Raises Refused (INVALID_ARGUMENT)."""
+def servables_to_monitor(config: model_server_config_pb2.ModelServerConfig) -> list[ServableToMonitor]:
+    """The models of a configuration. Raises StatusError (INVALID_ARGUMENT)."""
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("Expected a model_config_list: no other type of configuration is supported.")
-    models = [_model(one) for one in config.model_config_list.config]
+    models = [_monitored(one) for one in config.model_config_list.config]
     names = [model.name for model in models]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise invalid(f"Illegal to list model {repeated[0]} multiple times in the configuration.")
     return models
 
 
-def _model(config: model_server_config_pb2.ModelConfig) -> Wanted:
+def _monitored(config: model_server_config_pb2.ModelConfig) -> ServableToMonitor:
     name = config.name
     if not name:
         raise invalid("Expected every model of the configuration to have a name.")
-    if not config.base_path.startswith("/"):
+    if not os.path.isabs(config.base_path):
         raise invalid(f"Expected model {name} to have an absolute base_path, given {config.base_path!r}.")
     if config.model_platform not in ("", "tensorflow"):
         raise invalid(f"Expected model {name} of model_platform 'tensorflow', given {config.model_platform!r}.")
-    policy = config.model_version_policy
-    choose = policy.WhichOneof("policy_choice") or "latest"
-    numbers = tuple(policy.specific.versions) if choose == "specific" else (policy.latest.num_versions or 1,)
-    if choose == "specific" and not numbers:
+    given = config.model_version_policy
+    policy = given.WhichOneof("policy_choice") or "latest"
+    versions = tuple(given.specific.versions) if policy == "specific" else (given.latest.num_versions or 1,)
+    if not versions:
         raise invalid(f"Expected the versions that model {name} is to serve, given a specific policy without any.")
-    return Wanted(name, Path(config.base_path), choose, numbers, dict(config.version_labels))
+    return ServableToMonitor(name, Path(config.base_path), policy, versions, dict(config.version_labels))
 
 
-def confined(model: Wanted, operators: Iterable[Path]) -> Wanted:
-    """The model as a client may ask for it: below what the operator gave. Raises Refused (INVALID_ARGUMENT)."""
+def confined(model: ServableToMonitor, operators: Iterable[Path]) -> ServableToMonitor:
+    """The model as a client may ask for it: below what the operator gave. Raises StatusError (INVALID_ARGUMENT)."""
     operators = list(operators)
-    if model.base in operators:
+    if model.base_path in operators:
         return model
     roots = tuple(path.resolve() for path in operators)
-    if not _below(model.base, roots):
-        raise invalid(f"Expected a base_path below what this server was started with, given {str(model.base)!r}.")
-    return Wanted(model.name, model.base, model.choose, model.numbers, model.labels, roots)
+    if not _below(model.base_path, roots):
+        raise invalid(f"Expected a base_path below what this server was started with, given {str(model.base_path)!r}.")
+    return dataclasses.replace(model, roots=roots)
 
 
-def versions(model: Wanted) -> dict[int, tuple[Path, tuple[int, ...]]]:
-    """Number: directory and its fingerprint, of those that the policy chooses, lowest first. Raises OSError."""
+def aspired_versions(model: ServableToMonitor) -> dict[int, tuple[Path, tuple[int, ...]]]:
+    """Version: directory and its fingerprint, of those that the policy chooses, lowest first. Raises OSError."""
     found = {}
-    with os.scandir(model.base) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            number = _number(entry.name)
-            if number is not None and entry.is_dir() and (not model.inside or _below(Path(entry), model.inside)):
-                found.setdefault(number, Path(entry))
-    numbers = sorted(found)
-    if model.choose == "latest":
-        numbers = numbers[-model.numbers[0] :]
-    elif model.choose == "specific":
-        numbers = [number for number in numbers if number in model.numbers]
-    return {number: (found[number], _fingerprint(found[number])) for number in numbers}
+    for path in sorted(model.base_path.iterdir()):
+        version = _version(path.name)
+        if version is not None and path.is_dir() and (not model.roots or _below(path, model.roots)):
+            found.setdefault(version, path)
+    versions = sorted(found)
+    if model.policy == "latest":
+        versions = versions[-model.versions[0] :]
+    elif model.policy == "specific":
+        versions = [version for version in versions if version in model.versions]
+    return {version: (found[version], _fingerprint(found[version])) for version in versions}
 
 
 def _fingerprint(path: Path) -> tuple[int, ...]:
@@ -84,7 +83,7 @@ def _fingerprint(path: Path) -> tuple[int, ...]:
     return tuple(os.stat(place).st_mtime_ns for place in places if os.path.exists(place))
 
 
-def _number(name: str) -> int | None:
+def _version(name: str) -> int | None:
     return int(name) if name.isascii() and name.isdecimal() and int(name) < LONGEST else None
 
 

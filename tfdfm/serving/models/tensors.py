@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.wrappers_pb2 import BytesValue
 from tensorflow.core.framework import tensor_pb2
 
 from tfdfm.serving.status import invalid
@@ -39,7 +40,7 @@ def arrays(protos: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, np.ndarray
 
 
 def array(proto: tensor_pb2.TensorProto, limit: int = LIMIT) -> np.ndarray:
-    """The tensor's values. Raises Refused (INVALID_ARGUMENT) when it has no known type, shape or size."""
+    """The tensor's values. Raises StatusError (INVALID_ARGUMENT) when it has no known type, shape or size."""
     if proto.dtype not in _KINDS:
         raise invalid(f"Expected a tensor of numbers or strings, given data type {proto.dtype}.")
     dtype, kind = _KINDS[proto.dtype]
@@ -63,16 +64,12 @@ def array(proto: tensor_pb2.TensorProto, limit: int = LIMIT) -> np.ndarray:
 
 def _values(proto: tensor_pb2.TensorProto, dtype: tf.DType, kind: np.dtype) -> np.ndarray:
     name, stored = _FIELDS[dtype]
-    held = getattr(proto, name)
-    if name == "string_val":
-        values = np.empty(len(held), object)
-        values[:] = held
-        return values
-    if name == "half_val":  # the bits of each value, in an int32
-        return np.array(held, np.int32).astype(stored).view(kind)
-    if name in _PARTS:  # real and imaginary parts by turns
-        return np.array(held[: len(held) // 2 * 2], stored).view(kind)
-    return np.fromiter(held, stored, len(held)).astype(kind)
+    sent = getattr(proto, name)
+    if kind.hasobject:
+        return np.array(list(sent), object)
+    sent = sent[: len(sent) // 2 * 2] if dtype.is_complex else sent  # real and imaginary parts by turns
+    values = np.fromiter(sent, np.int32 if name == "half_val" else stored, len(sent)).astype(stored, copy=False)
+    return values.view(kind) if name in _PARTS else values.astype(kind, copy=False)
 
 
 def _filled(values: np.ndarray, count: int, kind: np.dtype) -> np.ndarray:
@@ -80,9 +77,7 @@ def _filled(values: np.ndarray, count: int, kind: np.dtype) -> np.ndarray:
     if values.size == count:
         return values
     last = values[-1] if values.size else b"" if kind.hasobject else kind.type(0)
-    whole = np.full(count, last, kind)
-    whole[: values.size] = values
-    return whole
+    return np.append(values, np.full(count - values.size, last, kind))
 
 
 def fill(proto: tensor_pb2.TensorProto, values: np.ndarray) -> None:
@@ -93,17 +88,10 @@ def fill(proto: tensor_pb2.TensorProto, values: np.ndarray) -> None:
     for size in values.shape:
         proto.tensor_shape.dim.add(size=size)
     flat = np.ascontiguousarray(values).ravel()
-    if name in _FIXED:  # 0.1 ms for 64 images where extend(flat.tolist()) takes 7
-        proto.MergeFromString(_FIXED[name] + _varint(flat.nbytes) + flat.astype(flat.dtype.newbyteorder("<")).tobytes())
+    if name in _FIXED and flat.size:  # 0.2 ms for 64 images where extend(flat.tolist()) takes 7
+        content = flat.astype(flat.dtype.newbyteorder("<"), copy=False).tobytes()
+        proto.MergeFromString(_FIXED[name] + BytesValue(value=content).SerializeToString()[1:])
     elif name == "string_val":
         proto.string_val.extend(value if isinstance(value, bytes) else value.encode() for value in flat)
     else:
         getattr(proto, name).extend((flat.view(stored) if name in _PARTS else flat).tolist())
-
-
-def _varint(number: int) -> bytes:
-    digits = bytearray()
-    while number > 127:
-        digits.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*digits, number])

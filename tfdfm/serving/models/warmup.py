@@ -1,4 +1,4 @@
-"""Requests that are run on a version before it is available: the TFRecord of PredictionLog beside the model."""
+"""Warm-up requests, run before a version is available: the TFRecord of PredictionLog beside the model."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,33 +8,33 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import input_pb2, model_pb2, prediction_log_pb2
 
 from tfdfm.serving.models import inference, tensors
-from tfdfm.serving.models.saved_model import Model
+from tfdfm.serving.models.saved_model import SavedModelBundle
 from tfdfm.serving.status import invalid
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MOST = 1000
 
 
-def run(model: Model) -> None:
-    """Raises Refused when one of them fails."""
-    for log in _logs(model.path / FILE):
+def run(bundle: SavedModelBundle) -> None:
+    """Raises StatusError when one of them fails."""
+    for log in _logs(bundle.path / FILE):
         kind = log.WhichOneof("log_type")
         request = getattr(log, kind).request if kind else None
         if kind == "predict_log":
             inputs = {name: tensors.array(proto) for name, proto in request.inputs.items()}
-            signature = model.signature(request.model_spec.signature_name)
+            signature = bundle.signature(request.model_spec.signature_name)
             signature.run(signature.check(inputs))
         elif kind in ("classify_log", "regress_log"):
-            _infer(model, request.model_spec, kind.removesuffix("_log"), request.input)
+            _infer(bundle, request.model_spec, kind.removesuffix("_log"), request.input)
         elif kind == "multi_inference_log":
             for task in request.tasks:
-                _infer(model, task.model_spec, inference.method(task.method_name), request.input)
+                _infer(bundle, task.model_spec, inference.method(task.method_name), request.input)
         else:
             raise invalid(f"Expected warm-up requests to predict, classify or regress, given {kind}.")
 
 
-def _infer(model: Model, spec: model_pb2.ModelSpec, method: str, given: input_pb2.Input) -> None:
-    signature = model.signature(spec.signature_name)
+def _infer(bundle: SavedModelBundle, spec: model_pb2.ModelSpec, method: str, given: input_pb2.Input) -> None:
+    signature = bundle.signature(spec.signature_name)
     inference.RESULTS[method](signature, signature.run(inference.prepare(signature, method, inference.examples(given))))
 
 

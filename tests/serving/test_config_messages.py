@@ -3,10 +3,10 @@
 import pytest
 
 from tfdfm.errors import UsageError
-from tfdfm.serving import protos
+from tfdfm.serving import config_messages
 
 EXAMPLES = {
-    protos.BatchingParameters: """
+    config_messages.BatchingParameters: """
         max_batch_size { value: 64 }
         batch_timeout_micros { value: 0 }
         max_enqueued_batches { value: 8 }
@@ -18,18 +18,19 @@ EXAMPLES = {
         enable_large_batch_splitting { value: true }
         max_execution_batch_size { value: 32 }
     """,
-    protos.MonitoringConfig: """prometheus_config { enable: true, path: "/metrics" }""",
-    protos.SSLConfig: r"""server_key: "a\nb" server_cert: "c" custom_ca: "d" client_verify: true""",
-    protos.ModelServerConfig: """model_config_list { config {
+    config_messages.MonitoringConfig: """prometheus_config { enable: true, path: "/metrics" }""",
+    config_messages.SSLConfig: r"""server_key: "a\nb" server_cert: "c" custom_ca: "d" client_verify: true""",
+    config_messages.ModelServerConfig: """model_config_list { config {
         name: "digits"  base_path: "/models/digits"  model_platform: "tensorflow"
         model_version_policy { specific { versions: 1 versions: 2 } }
         version_labels { key: "stable" value: 1 }
     } }""",
 }
 WIRE = {  # the same, byte by byte: field number << 3 | wire type, then the value
-    protos.BatchingParameters: "0a020840 1200 1a020808 22020802 2a090a0762617463686573 32020840 3801 42020801 4a020820",
-    protos.MonitoringConfig: "0a0c 0801 1208 2f6d657472696373",
-    protos.SSLConfig: "0a03610a62 120163 1a0164 2001",
+    config_messages.BatchingParameters: "0a020840 1200 1a020808 22020802"
+    " 2a090a0762617463686573 32020840 3801 42020801 4a020820",
+    config_messages.MonitoringConfig: "0a0c 0801 1208 2f6d657472696373",
+    config_messages.SSLConfig: "0a03610a62 120163 1a0164 2001",
 }
 
 
@@ -41,21 +42,21 @@ def written(tmp_path, text: str | bytes):
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.DESCRIPTOR.name)
 def test_every_field_is_read(tmp_path, message):
-    read = protos.read(written(tmp_path, EXAMPLES[message]), message)
+    read = config_messages.read(written(tmp_path, EXAMPLES[message]), message)
     assert isinstance(read, message)
     assert message.FromString(read.SerializeToString()) == read
-    if message is not protos.ModelServerConfig:
+    if message is not config_messages.ModelServerConfig:
         assert len(read.ListFields()) == len(message.DESCRIPTOR.fields)
 
 
 @pytest.mark.parametrize("message", WIRE, ids=lambda message: message.DESCRIPTOR.name)
 def test_the_numbers_of_the_fields_are_tf_servings(tmp_path, message):
-    read = protos.read(written(tmp_path, EXAMPLES[message]), message)
+    read = config_messages.read(written(tmp_path, EXAMPLES[message]), message)
     assert read == message.FromString(bytes.fromhex(WIRE[message]))
 
 
 def test_what_is_not_given_is_known_not_to_be_given():
-    parameters = protos.BatchingParameters()
+    parameters = config_messages.BatchingParameters()
     assert not parameters.HasField("max_batch_size")
     parameters.batch_timeout_micros.value = 0
     assert parameters.HasField("batch_timeout_micros")
@@ -75,16 +76,18 @@ def test_what_is_not_given_is_known_not_to_be_given():
 def test_a_wrong_file_is_one_clear_line(tmp_path, text, said):
     path = written(tmp_path, text)
     with pytest.raises(UsageError, match=said) as caught:
-        protos.read(path, protos.BatchingParameters)
+        config_messages.read(path, config_messages.BatchingParameters)
     assert f"Expected a BatchingParameters in text format in {path}" in str(caught.value)
 
 
 def test_no_key_is_shown_in_an_error(tmp_path):
     with pytest.raises(UsageError) as caught:
-        protos.read(written(tmp_path, 'server_key: "the secret" client_verify: perhaps'), protos.SSLConfig)
+        config_messages.read(
+            written(tmp_path, 'server_key: "the secret" client_verify: perhaps'), config_messages.SSLConfig
+        )
     assert "secret" not in str(caught.value) and "true" in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UsageError, match=f"MonitoringConfig at {tmp_path}/none: No such file"):
-        protos.read(tmp_path / "none", protos.MonitoringConfig)
+        config_messages.read(tmp_path / "none", config_messages.MonitoringConfig)

@@ -1,75 +1,13 @@
 """Requests that wait are merged; what one of them does wrong harms no other. No TensorFlow: a run is a function."""
 
 import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
 import pytest
+from batches import Machine, ask, behind, lists, run
 
-from tfdfm.serving.models.batching import Queue, Settings
-from tfdfm.serving.status import Refused, invalid
-
-
-class Machine:
-    """Doubles its input when the gate is open; keeps what it was given. Also the queue's owner."""
-
-    def __init__(self, gate_open=True, run=lambda feeds: [2 * feeds[0]]):
-        self.calls, self.rows, self.waited, self.users, self._run = [], [], [], 0, run
-        self.gate, self.entered = threading.Event(), threading.Semaphore(0)
-        if gate_open:
-            self.gate.set()
-
-    def __call__(self, feeds):
-        self.calls.append([feed.tolist() for feed in feeds])
-        self.entered.release()
-        assert self.gate.wait(60)
-        return self._run(feeds)
-
-    def started(self, rows, waited):
-        self.users += 1
-        self.rows.append(rows)
-        self.waited.append(waited)
-
-    def finished(self):
-        self.users -= 1
-
-
-def run(test, machine, **limits):
-    """test(queue) on an event loop."""
-
-    async def main():
-        with ThreadPoolExecutor(4) as executor:
-            queue = Queue(machine, Settings(**limits), executor, machine)
-            try:
-                return await test(queue)
-            finally:
-                machine.gate.set()
-
-    value = asyncio.run(main())
-    assert machine.users == 0
-    return value
-
-
-def ask(queue, *values, rows=None):
-    feed = np.array(values, np.float32)
-    return asyncio.ensure_future(queue([feed], len(feed) if rows is None else rows))
-
-
-async def behind(queue, machine, *requests):
-    """The answers of requests that came while another one (value 0) was run."""
-    first = ask(queue, 0)
-    await asyncio.to_thread(machine.entered.acquire)
-    tasks = [ask(queue, *values) for values in requests]
-    await asyncio.sleep(0)
-    machine.gate.set()
-    await first
-    return await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def lists(answers):
-    return [answer if isinstance(answer, Exception) else answer[0].tolist() for answer in answers]
+from tfdfm.serving.status import StatusError, invalid
 
 
 def test_one_alone_does_not_wait():
@@ -138,7 +76,7 @@ def test_one_bad_request_harms_no_other():
     machine = Machine(gate_open=False, run=root)
     good, bad, other = run(lambda queue: behind(queue, machine, [4], [-1], [9]), machine)
     assert lists([good, other]) == [[2], [3]]
-    assert isinstance(bad, Refused) and bad.message == "below zero in 1 rows"
+    assert isinstance(bad, StatusError) and bad.message == "below zero in 1 rows"
 
 
 def test_outputs_without_a_row_for_each_row_are_made_again_alone():
@@ -173,7 +111,7 @@ def test_a_large_request_is_split():
 
 
 def test_a_request_may_be_too_large():
-    with pytest.raises(Refused, match="at most 4 rows.*batch size of 5") as caught:
+    with pytest.raises(StatusError, match="at most 4 rows.*batch size of 5") as caught:
         run(lambda queue: ask(queue, *range(5)), Machine(), max_rows=4)
     assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT
 
@@ -182,7 +120,7 @@ def test_a_full_queue_is_said_to_be_full():
     machine = Machine(gate_open=False)
     *taken, late = run(lambda queue: behind(queue, machine, [1, 2], [3], [4]), machine, max_waiting=3)
     assert lists(taken) == [[2, 4], [6]]
-    assert isinstance(late, Refused) and late.code == grpc.StatusCode.RESOURCE_EXHAUSTED and "full" in late.message
+    assert isinstance(late, StatusError) and late.code == grpc.StatusCode.RESOURCE_EXHAUSTED and "full" in late.message
 
 
 def test_who_no_longer_waits_makes_room():

@@ -10,7 +10,7 @@ import tensorflow as tf
 from running import ANY, arrays, config, request, serving
 
 from tfdfm import cli, export, sample, train
-from tfdfm.client.client import connect
+from tfdfm.client import connect
 from tfdfm.sampling import saved_model
 from tfdfm.sampling.sampler import Local
 
@@ -75,7 +75,7 @@ def test_a_png_is_the_rounded_image(client, truth):
 def test_merged_with_the_requests_of_others(server, truth):
     """Of 32 clients at a time; the server counts how many requests ran together."""
     ran = []
-    version = server.server.lifecycle.find("m")
+    version = server.server.manager.find("m")
     counted, version.ran = version.ran, lambda rows, waited: ran.append((rows, len(waited)))
     asked = list(zip(SEEDS, LABELS, truth, strict=True)) * 4
 

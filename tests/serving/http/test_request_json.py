@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 
 from tfdfm.serving.http import request_json
-from tfdfm.serving.status import Refused
+from tfdfm.serving.status import StatusError
 
 FLOAT, DOUBLE, INT32, INT64, UINT8 = (
     types_pb2.DataType.Value(f"DT_{n}") for n in "FLOAT DOUBLE INT32 INT64 UINT8".split()
@@ -25,7 +25,7 @@ def read(body: str | bytes, **dtypes: int) -> dict[str, np.ndarray]:
 
 
 def refused(body: str | bytes, **dtypes: int) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StatusError) as caught:
         read(body, **dtypes)
     assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT
     assert len(caught.value.message) < 300
@@ -192,7 +192,7 @@ def test_examples():
     ],
 )
 def test_examples_refused(body, said):
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StatusError) as caught:
         request_json.examples(request_json.parse(body.encode()))
     assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT and said in caught.value.message
 
@@ -216,7 +216,7 @@ def test_any_body_is_a_value_or_refused(body, dtypes):
     for use in (lambda request: request_json.tensors(request, dtypes), request_json.examples):
         try:
             use(request_json.parse(body))
-        except Refused as refused:
+        except StatusError as refused:
             assert refused.code == grpc.StatusCode.INVALID_ARGUMENT and refused.message
 
 
@@ -226,7 +226,7 @@ def test_any_value_of_an_input_is_a_tensor_or_refused(value, dtype):
     for request in ({"inputs": {"x": value}}, {"instances": [{"x": value}, {"x": value}]}, {"inputs": value}):
         try:
             found = request_json.tensors(request_json.parse(json.dumps(request).encode()), {"x": dtype})[0]["x"]
-        except Refused as refused:
+        except StatusError as refused:
             assert refused.code == grpc.StatusCode.INVALID_ARGUMENT and refused.message
         else:
             assert found.dtype == request_json.DTYPES[dtype]

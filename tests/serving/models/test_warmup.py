@@ -8,8 +8,8 @@ from servables import floats
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfdfm.serving.models import tensors, warmup
-from tfdfm.serving.models.saved_model import Model
-from tfdfm.serving.status import Refused
+from tfdfm.serving.models.saved_model import SavedModelBundle
+from tfdfm.serving.status import StatusError
 
 
 def log(kind, signature="", examples=(), **inputs):
@@ -28,7 +28,7 @@ def warm(path, *logs):
     with tf.io.TFRecordWriter(str(path / warmup.FILE)) as writer:
         for one in logs:
             writer.write(one if isinstance(one, bytes) else one.SerializeToString())
-    model = Model(path)
+    model = SavedModelBundle(path)
     try:
         warmup.run(model)
     finally:
@@ -57,7 +57,7 @@ def test_warm_up_requests_are_run(tmp_path):
 )
 def test_an_error_in_a_warm_up_request_fails_the_load(tmp_path, wrong, message):
     path = servables.many(tmp_path / "1")
-    with pytest.raises(Refused, match=message):
+    with pytest.raises(StatusError, match=message):
         warm(path, *wrong)
 
 
@@ -66,7 +66,7 @@ def test_a_cut_warm_up_file_fails_the_load(tmp_path):
     warm(path, log("predict_log", x=floats(1), signature="root"))
     file = path / warmup.FILE
     file.write_bytes(file.read_bytes()[:-3])
-    model = Model(path)
-    with pytest.raises(Refused, match="TFRecord"):
+    model = SavedModelBundle(path)
+    with pytest.raises(StatusError, match="TFRecord"):
         warmup.run(model)
     model.close()

@@ -9,8 +9,8 @@ import servables
 from servables import floats
 
 from tfdfm.errors import Failure
-from tfdfm.serving.models.saved_model import Model
-from tfdfm.serving.status import Refused
+from tfdfm.serving.models.saved_model import SavedModelBundle
+from tfdfm.serving.status import StatusError
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -26,14 +26,14 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def many(made):
-    model = Model(made / "many")
+    model = SavedModelBundle(made / "many")
     yield model
     model.close()
 
 
 @pytest.fixture(scope="module")
 def generator(made):
-    model = Model(made / "generator")
+    model = SavedModelBundle(made / "generator")
     yield model
     model.close()
 
@@ -44,7 +44,7 @@ def call(model, name, **inputs):
 
 
 def refused(*args, code=INVALID, **inputs):
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StatusError) as caught:
         call(*args, **inputs)
     assert caught.value.code == code
     return caught.value.message
@@ -52,7 +52,7 @@ def refused(*args, code=INVALID, **inputs):
 
 @pytest.mark.parametrize("name", ["line", "modern"])
 def test_models_of_tf1_and_tf2_are_run(made, name):
-    model = Model(made / name)
+    model = SavedModelBundle(made / name)
     assert list(model.signatures) == ["serving_default"]
     np.testing.assert_allclose(call(model, "", x=floats(0, 3))["y"], [1, 7])
     model.close()
@@ -131,7 +131,7 @@ def test_a_model_of_others_may_have_any_labels(made, tmp_path):
     path = tmp_path / "1"
     servables.generator(path)
     (path / "assets" / "model_card.json").write_text(json.dumps({"format": "other", "num_classes": 3}))
-    model = Model(path)
+    model = SavedModelBundle(path)
     assert np.isfinite(call(model, "", seed=np.array([1]), labels=np.array([77]))["images"]).all()
     model.close()
 
@@ -140,7 +140,7 @@ def test_a_model_of_others_may_have_any_labels(made, tmp_path):
 def test_a_damaged_card_harms_nobody(made, tmp_path, card):
     servables.generator(tmp_path / "1", classes=0)
     (tmp_path / "1" / "assets" / "model_card.json").write_bytes(card.encode("utf-8", "surrogateescape"))
-    model = Model(tmp_path / "1")
+    model = SavedModelBundle(tmp_path / "1")
     assert call(model, "", seed=np.array([1]))["images"].shape == (1, 2, 2, 1)
     model.close()
 
@@ -159,6 +159,6 @@ def test_a_damaged_model_is_one_clear_error(made, tmp_path, damage):
     if damage == "variables":
         for file in (path / "variables").iterdir():
             file.unlink()
-    with pytest.raises((Failure, Refused)) as caught:
-        Model(path)
+    with pytest.raises((Failure, StatusError)) as caught:
+        SavedModelBundle(path)
     assert str(caught.value)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from test_batching import Machine, ask, behind, lists, run
+from batches import Machine, ask, behind, lists, run
 
 SECONDS = 0.4  # of a run of several
 

@@ -12,7 +12,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
 from tfdfm.serving.http import request_json, response_json
-from tfdfm.serving.status import Refused
+from tfdfm.serving.status import StatusError
 
 STRING = types_pb2.DT_STRING
 NUMBERS = {dtype: kind for dtype, kind in request_json.DTYPES.items() if dtype != STRING}
@@ -90,7 +90,7 @@ def test_several_outputs():
     ],
 )
 def test_what_cannot_be_written(outputs, rows, said):
-    with pytest.raises(Refused, match=r".") as caught:
+    with pytest.raises(StatusError, match=r".") as caught:
         response_json.predictions(outputs, rows)
     assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT and said in caught.value.message
 
@@ -106,7 +106,7 @@ def test_results():
     assert response_json.regressions(result) == '{"results":[0.2,NaN]}'
     for write, empty in ((response_json.classifications, classification_pb2.ClassificationResult()),
                          (response_json.regressions, regression_pb2.RegressionResult())):  # fmt: skip
-        with pytest.raises(Refused, match="empty"):
+        with pytest.raises(StatusError, match="empty"):
             write(empty)
 
 

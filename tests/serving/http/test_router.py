@@ -98,6 +98,22 @@ def test_versions_labels_and_letters(ask):
     assert ask("POST", "/v1/models/LINE:predict", body) == error("LINE", 404)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("line:predict", {"instances": [1]}),
+        ("line/labels/stable:predict", {"inputs": [1]}),
+        ("estimator:classify", {"examples": [{"x": 1.0}]}),
+    ],
+)
+def test_a_request_looks_its_model_up_once(running, ask, monkeypatch, path, body):
+    """Two answers to "which version?" could differ when a version is switched between them."""
+    found, find = [], running.manager.find
+    monkeypatch.setattr(running.manager, "find", lambda *spec: found.append(find(*spec)) or found[-1])
+    assert ask("POST", f"/v1/models/{path}", body)[0] == 200
+    assert len(found) == 1
+
+
 def test_status(ask):
     def version(number: int) -> dict:
         return {"version": str(number), "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}

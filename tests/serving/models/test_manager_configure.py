@@ -23,7 +23,7 @@ def test_a_reload_goes_on_when_its_client_has_left(server, numbered, base, tmp_p
         server.models.HandleReloadConfigRequest(asked, timeout=0.3)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     (tmp_path / "gate").touch()
-    server.look(lambda: server.server.lifecycle.models["m"].labels == {"late": 2})
+    server.look(lambda: server.server.manager.models["m"].labels == {"late": 2})
     assert states(server, 2) == ("AVAILABLE",)
 
 
@@ -126,9 +126,9 @@ def test_the_configuration_file_is_followed(numbered, tmp_path):
     file.write_text(str(first := config(m=tmp_path / "base1")))
     with serving(first, poll_seconds=0, config_file=str(file), config_poll_seconds=0.01) as server:
         file.write_text("model_config_list { config { name: ")
-        server.look(lambda: server.server.lifecycle.models["m"].available() == [1])
+        server.look(lambda: server.server.manager.models["m"].available() == [1])
         file.write_text(str(config(m=tmp_path / "base2")))
-        server.look(lambda: server.server.lifecycle.models["m"].available() == [2])
+        server.look(lambda: server.server.manager.models["m"].available() == [2])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Many requests at a time: merged, counted, refused when there are too many, answered at the end. By gRPC."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,8 @@ import servables
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from running import WAIT, arrays, config, hold, refused, request, serving
 from servables import floats
+
+from tfdfm.serving.models.batching import QueueOptions
 
 Code = grpc.StatusCode
 
@@ -82,17 +85,15 @@ def test_clients_cannot_make_series_without_end(server):
 
 
 def test_what_breaks_in_the_server_is_said_without_its_inside(server, monkeypatch, caplog):
-    monkeypatch.setattr(server.server.core, "predict", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(server.server.core, "call", lambda *_, **__: 1 / 0)
     message = refused(server.prediction.Predict, request("line", x=floats(1)), Code.INTERNAL)
     assert message == "ZeroDivisionError in the server; see its log."
     assert "1 / 0" in caplog.text
 
 
 def test_a_full_queue(server, tmp_path, monkeypatch):
-    from tfdfm.serving.models.batching import Settings
-
-    monkeypatch.setattr(server.server.core, "_limits", Settings(max_waiting=2))
-    server.server.lifecycle.models["gated"].versions[1]._queues.clear()
+    monkeypatch.setattr(server.server.core, "_queue_options", QueueOptions(max_waiting=2))
+    server.server.manager.models["gated"].servables[1]._queues.clear()
     gate = str(tmp_path / "gate").encode()
     first, (second,) = hold(server, gate, [1, 2])
     message = refused(
@@ -116,8 +117,8 @@ def test_stopping_answers_what_is_under_way_and_refuses_the_rest(tmp_path):
     with serving(config(m=tmp_path), poll_seconds=0) as server:
         gate = np.array([str(tmp_path / "gate").encode()], object)
         waiting = server.future(x=floats(7), gate=gate)
-        version = server.server.lifecycle.models["m"].versions[1]
-        server.look(lambda: version._users == 2)
+        servable = server.server.manager.models["m"].servables[1]
+        server.look(lambda: servable._users == 2)
         seen, watched = [], threading.Event()
 
         def watch():
@@ -131,10 +132,8 @@ def test_stopping_answers_what_is_under_way_and_refuses_the_rest(tmp_path):
         watcher = threading.Thread(target=watch)
         watcher.start()
         assert watched.wait(WAIT)
-        import asyncio
-
         stopping = asyncio.run_coroutine_threadsafe(server.server.stop(), server.loop)
-        server.look(lambda: server.server.lifecycle.closing)
+        server.look(lambda: server.server.manager.closing)
         message = refused(server.prediction.Predict, request(x=floats(1), gate=gate), Code.UNAVAILABLE)
         assert "shutting down" in message and not waiting.done()
         assert health_pb2_grpc.HealthStub(server.channel).Check(health_pb2.HealthCheckRequest(), WAIT).status == 2

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from tfdfm.serving.models import tensors
-from tfdfm.serving.status import Refused
+from tfdfm.serving.status import StatusError
 
 TYPES = ["float16", "bfloat16", "float32", "float64", "complex64", "complex128", "bool"]
 TYPES += [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -81,7 +81,7 @@ def proto(dtype=types_pb2.DT_FLOAT, shape=(2,), **fields):
     ids=lambda wrong: f"{wrong.dtype}-{[dim.size for dim in wrong.tensor_shape.dim][:3]}",
 )
 def test_what_is_no_tensor_is_refused(wrong):
-    with pytest.raises(Refused):
+    with pytest.raises(StatusError):
         tensors.array(wrong)
 
 
@@ -96,7 +96,7 @@ def test_random_messages_are_read_or_refused(data):
         return
     try:
         assert isinstance(tensors.array(made), np.ndarray)
-    except Refused as refused:
+    except StatusError as refused:
         assert "Expected" in refused.message
 
 
@@ -113,5 +113,5 @@ def test_random_tensors_are_read_or_refused(dtype, shape, values, content):
     try:
         read = tensors.array(made)
         assert list(read.shape) == shape and read.nbytes <= tensors.LIMIT
-    except Refused as refused:
+    except StatusError as refused:
         assert "Expected" in refused.message

@@ -67,7 +67,7 @@ def test_a_request_under_way_is_answered_by_the_version_that_it_began_with(serve
     reload(server, config(m=base))
     gate = str(tmp_path / "gate").encode()
     waiting = server.future(x=floats(0), gate=np.array([gate], object))
-    old = server.server.lifecycle.models["m"].versions[1]
+    old = server.server.manager.models["m"].servables[1]
     server.look(lambda: old._users)
     publish(numbered / "gated2", base, 2)
     refresh(server)
@@ -86,7 +86,7 @@ def test_a_session_outlives_a_client_that_left(server, numbered, base, tmp_path)
     reload(server, config(m=base))
     gate = np.array([str(tmp_path / "gate").encode()], object)
     waiting = server.future(x=floats(0), gate=gate)
-    old = server.server.lifecycle.models["m"].versions[1]
+    old = server.server.manager.models["m"].servables[1]
     server.look(lambda: old._users == 2)
     waiting.cancel()
     server.look(lambda: old._users == 1)
@@ -101,20 +101,20 @@ def test_two_versions_in_memory_at_most(server, numbered, base, tmp_path):
     publish(numbered / "gated1", base, 1)
     reload(server, config(m=base))
     waiting = server.future(x=floats(0), gate=np.array([str(tmp_path / "gate").encode()], object))
-    versions = server.server.lifecycle.models["m"].versions
+    versions = server.server.manager.models["m"].servables
     server.look(lambda: versions[1]._users)
     publish(numbered / "gated2", base, 2)
     refresh(server)
     publish(numbered / "gated3", base, 3)
 
-    task = asyncio.run_coroutine_threadsafe(server.server.lifecycle.refresh(), server.loop)
-    server.look(lambda: server.server.lifecycle.models["m"].lock.locked())
-    assert 3 not in versions or versions[3].model is None
-    assert versions[1].model and versions[2].model
+    task = asyncio.run_coroutine_threadsafe(server.server.manager.refresh(), server.loop)
+    server.look(lambda: server.server.manager.models["m"].lock.locked())
+    assert 3 not in versions or versions[3].bundle is None
+    assert versions[1].bundle and versions[2].bundle
     (tmp_path / "gate").touch()
     waiting.result()
     task.result(WAIT)
-    assert versions[3].model
+    assert versions[3].bundle
     ended(server, 1)
     ended(server, 2)
 
@@ -140,9 +140,9 @@ def test_a_broken_version_is_tried_again_only_when_it_changed(server, numbered, 
     reload(server, config(m=base))
     (base / "2").mkdir()
     refresh(server)
-    broken = server.server.lifecycle.models["m"].versions[2]
+    broken = server.server.manager.models["m"].servables[2]
     refresh(server)
-    assert server.server.lifecycle.models["m"].versions[2] is broken
+    assert server.server.manager.models["m"].servables[2] is broken
 
 
 def test_a_load_that_breaks_in_an_unforeseen_way_is_a_failed_load(server, numbered, base, monkeypatch):
@@ -169,8 +169,8 @@ def test_the_old_version_answers_while_the_new_one_is_loaded(server, numbered, b
     publish(numbered / "line1", base, 1)
     reload(server, config(m=base))
     publish_slow(numbered, base, 2, tmp_path / "gate")
-    task = asyncio.run_coroutine_threadsafe(server.server.lifecycle.refresh(), server.loop)
-    versions = server.server.lifecycle.models["m"].versions
+    task = asyncio.run_coroutine_threadsafe(server.server.manager.refresh(), server.loop)
+    versions = server.server.manager.models["m"].servables
     server.look(lambda: 2 in versions and versions[2].state == State.LOADING)
     assert version(server) == 1 and states(server, 2, 1) == ("LOADING", "AVAILABLE")
     refused(server.prediction.Predict, request(x=floats(0), version=2), grpc.StatusCode.NOT_FOUND)
@@ -184,15 +184,15 @@ def test_the_disk_is_followed(numbered, tmp_path):
     publish(numbered / "line1", tmp_path, 1)
     with serving(config(m=tmp_path), poll_seconds=0.01) as server:
         publish(numbered / "line2", tmp_path, 2)
-        server.look(lambda: server.server.lifecycle.models["m"].available() == [2])
+        server.look(lambda: server.server.manager.models["m"].available() == [2])
 
 
 def test_closing_a_version_frees_its_memory(tmp_path):
     import weakref
 
-    from tfdfm.serving.models.saved_model import Model
+    from tfdfm.serving.models.saved_model import SavedModelBundle
 
-    model = Model(servables.line(tmp_path / "1"))
+    model = SavedModelBundle(servables.line(tmp_path / "1"))
     graph = weakref.ref(model._session.graph)
     model.close()
     assert graph() is None

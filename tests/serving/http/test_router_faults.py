@@ -17,9 +17,8 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfdfm.errors import UsageError
 from tfdfm.serving import server
-from tfdfm.serving.core import Answer
 from tfdfm.serving.http import request_json, response_json, router
-from tfdfm.serving.status import Refused
+from tfdfm.serving.status import StatusError
 
 LIMIT = 1 << 20  # bytes of a body
 PATH, BODY, GOOD = "/v1/models/line:predict", b'{"instances": [1]}', (200, {"predictions": [3.0]})
@@ -74,25 +73,30 @@ def test_connections_that_stop_anywhere_and_are_cut(ask):
     assert ask("POST", PATH, BODY) == GOOD
 
 
-class Core:
+class Call:
     """Does what the name of the model says."""
 
-    def __init__(self):
-        self.never = asyncio.Event()
+    definition = meta_graph_pb2.SignatureDef(inputs={"x": {"dtype": 1}})
 
-    def signature(self, model, **_):
-        return 1, meta_graph_pb2.SignatureDef(inputs={"x": {"dtype": 1}})
+    def __init__(self, model):
+        self.model = model
 
-    async def predict(self, model, inputs, **_):
-        if model == "never":
-            await self.never.wait()
-        if model == "broken":
+    async def predict(self, inputs):
+        if self.model == "never":
+            await asyncio.Event().wait()
+        if self.model == "broken":
             raise KeyError("a secret")
-        if model in grpc.StatusCode.__members__:
-            raise Refused(grpc.StatusCode[model], 'a "reason" \ud800' * 1000)
-        if model == "uneven":
-            return Answer(1, "serving_default", {"y": inputs["x"], "z": np.zeros(5, np.float32)})
-        return Answer(1, "serving_default", {"y": np.repeat(inputs["x"], 10_000 if model == "large" else 1)})
+        if self.model in grpc.StatusCode.__members__:
+            raise StatusError(grpc.StatusCode[self.model], 'a "reason" \ud800' * 1000)
+        if self.model == "uneven":
+            return {"y": inputs["x"], "z": np.zeros(5, np.float32)}
+        return {"y": np.repeat(inputs["x"], 10_000 if self.model == "large" else 1)}
+
+
+class ServerCore:
+    @contextlib.contextmanager
+    def call(self, model, signature="", **_):
+        yield Call(model)
 
     def models(self):
         return []
@@ -108,7 +112,7 @@ class Metrics(list):
 
 @pytest.fixture
 def faked():
-    """A function that starts the REST port of a Core with options, to be asked."""
+    """A function that starts the REST port of a ServerCore with options, to be asked."""
     loop, runners = asyncio.new_event_loop(), []
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -116,7 +120,7 @@ def faked():
     async def start(**options) -> Asking:
         options = {"timeout_ms": 60_000, "max_body": LIMIT, "metrics_path": "/metrics"} | options
         metrics = Metrics()
-        runner = web.AppRunner(router.application(Core(), metrics, **options))
+        runner = web.AppRunner(router.application(ServerCore(), metrics, **options))
         runners.append(runner)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
