@@ -56,8 +56,8 @@ def batches(
     """For each step in [first_step, last_step) and each of `local_replicas`, that replica's share of the global batch.
 
     Elements are {"images": uint8 [b, H, W, C], "labels": int32 [b]} with b = batch_size / replicas; no "labels" when
-    the set has none. `batch_size` is global. A step takes n_critic batches, and b is as many times as large.
-    Raises UsageError for a batch that is too large or does not divide.
+    the set has none. `batch_size` is global. A step takes n_critic batches: b is so many times as large. Raises
+    UsageError for a batch that is too large or does not divide.
 
     Where only the images `labelled_rows` keep their labels, others have -1. `supervised` adds "labelled_images" and
     "labelled_labels": as many of them, in an order of their own.
