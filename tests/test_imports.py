@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tfdfm"
-GROUND = {"errors", "files", "cache", "progress", "arrays", "random", "latents", "images"}
+GROUND = {"errors", "files", "cache", "progress", "arrays", "random", "latents", "images", "plugins"}
 ALLOWED = {  # room: what it may import beside itself
     **{name: {"errors", "files", "random"} for name in GROUND},
     "cli": {"errors"},
@@ -16,7 +16,7 @@ ALLOWED = {  # room: what it may import beside itself
     "networks": GROUND,
     "objectives": GROUND,
     "metrics": GROUND,
-    "recipes": {"errors", "networks", "objectives"},
+    "recipes": {"errors", "networks", "objectives", "plugins"},
     "classifiers": GROUND | {"data"},
     "training": GROUND | {"networks", "objectives", "recipes"},
     "client": {"errors"},

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ALONE = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-WHERE = "import tfdfm, tfdfm.recipes as c; print(*tfdfm.__path__, c.recipes(), *sorted(c.names()))"
+WHERE = "import tfdfm, tfdfm.recipes as c; print(*tfdfm.__path__, c.folder(), *sorted(c.names()))"
 
 
 def pip(*arguments):

@@ -190,4 +190,4 @@ def test_xla_on_one_replica_and_on_two_gives_the_step_of_the_graph(name):
 
 
 def test_every_recipe_is_here():
-    assert set(NAMES) == {path.stem for path in recipes.recipes().iterdir() if path.suffix == ".py"} - {"__init__"}
+    assert set(NAMES) == {path.stem for path in recipes.folder().iterdir() if path.suffix == ".py"} - {"__init__"}

@@ -4,12 +4,13 @@ import pytest
 
 from tfdfm import objectives, recipes
 from tfdfm.errors import UsageError
+from tfdfm.recipes.keys import flat
 
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_recipe_is_valid_and_says_what_it_is(name):
     config = recipes.check(recipes.recipe(name))
-    doc = (recipes.recipes() / f"{name}.py").read_text()
+    doc = (recipes.folder() / f"{name}.py").read_text()
     assert doc.startswith('"""') and "Run: python -m tfdfm.train" in doc.split('"""')[1]
     assert set(config) & set(objectives.names()) == set(config.terms) & set(objectives.names())
 
@@ -128,7 +129,8 @@ def test_every_truncation_of_config_json_is_found(stored):
         {"terms": [[3]]},
         {"terms": ["nonsense"]},
         {"generator": 3},
-        {"generator": {"network": "DCGAN"}},
+        {"generator": {"network": "Radfort"}},
+        {"generator": {"network": "DCGAN", "length": 3}},
         {"generator": {"network": "DCGAN", "width": "wide"}},
         {"optimizer": []},
         {"flip": 1},
@@ -143,11 +145,23 @@ def test_a_damaged_value_is_named_and_never_trained_on(stored, change):
     assert str(path) in str(error.value) and next(iter(change)) in str(error.value)
 
 
-@pytest.mark.parametrize("key", ["steps", "dfm", "optimizer", "terms"])
-def test_a_missing_key_is_named(stored, key):
+@pytest.mark.parametrize("key", ["flip", "log_every", "dfm", "optimizer", "optimizer.epsilon", "generator.width"])
+def test_a_key_that_is_newer_than_the_run_has_its_default(stored, key):
     path, contents = stored
-    path.write_text(json.dumps({name: value for name, value in contents.items() if name != key}))
-    with pytest.raises(UsageError, match=key):
+    *parents, leaf = key.split(".")
+    del (contents[parents[0]] if parents else contents)[leaf]
+    path.write_text(json.dumps(contents))
+    found, default = flat(recipes.read(path)), flat(recipes.defaults()) | {"generator.width": 128}
+    assert {name: found[name] for name in found if name.startswith(key)} == {
+        name: default[name] for name in default if name.startswith(key)
+    }
+
+
+def test_without_terms_nobody_knows_what_a_run_was(stored):
+    path, contents = stored
+    del contents["terms"]
+    path.write_text(json.dumps(contents))
+    with pytest.raises(UsageError, match="expected terms"):
         recipes.read(path)
 
 

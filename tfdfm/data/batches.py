@@ -74,9 +74,8 @@ def batches(
         found = _gathered(arrays, _rows(len(images.pixels), batch_size, seed, steps, positions))
         if supervised:
             rows = _rows(len(labelled_rows), batch_size, key(seed, "labelled") % 2**63, steps, positions)
-            found |= {
-                f"labelled_{name}": value for name, value in _gathered(arrays, tf.gather(labelled_rows, rows)).items()
-            }
+            own = _gathered(arrays, tf.gather(labelled_rows, rows))
+            found |= {f"labelled_{name}": value for name, value in own.items()}
         return found
 
     numbers = tf.data.Dataset.range(first_step * local, last_step * local)

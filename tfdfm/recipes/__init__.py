@@ -1,8 +1,8 @@
-"""Recipes: their keys, where they are found, what overrides them, and what makes one invalid."""
+"""Recipes: their keys, checks, lookup by name, and the form in which a run keeps one."""
 
 from tfdfm.recipes.checks import check
 from tfdfm.recipes.keys import defaults, override
-from tfdfm.recipes.lookup import FALLBACK, grid, names, recipe, recipes, select
+from tfdfm.recipes.lookup import FALLBACK, folder, grid, names, recipe, select
 from tfdfm.recipes.stored import differences, read
 
 __all__ = [
@@ -10,11 +10,11 @@ __all__ = [
     "check",
     "defaults",
     "differences",
+    "folder",
     "grid",
     "names",
     "override",
     "read",
     "recipe",
-    "recipes",
     "select",
 ]

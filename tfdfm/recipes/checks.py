@@ -1,10 +1,10 @@
-"""What makes a recipe invalid, whatever the data."""
+"""Checks of a recipe, whatever the data."""
 
 from ml_collections import ConfigDict
 
 from tfdfm import networks, objectives
 from tfdfm.errors import UsageError, nearest
-from tfdfm.recipes.keys import flat, unused
+from tfdfm.recipes.keys import complete, flat, unused
 
 CHOICES = {
     "prior": ("uniform", "normal"),
@@ -42,7 +42,7 @@ def check(config: ConfigDict) -> ConfigDict:
     Raises:
         UsageError: a value that no run could have.
     """
-    values = flat(config)
+    values = flat(complete(config))
     for key, allowed in CHOICES.items():
         if values[key] not in allowed:
             raise UsageError(nearest(key, values[key], allowed) + f" Set --config.{key}.")

@@ -1,10 +1,10 @@
-"""The keys of a recipe, their defaults, and what overrides them."""
+"""The keys of a recipe, their defaults and overrides."""
 
 import ast
 
 from ml_collections import ConfigDict
 
-from tfdfm import networks, objectives
+from tfdfm import networks, objectives, plugins
 from tfdfm.errors import UsageError, nearest
 
 OPTIMIZER = dict(
@@ -65,8 +65,13 @@ def defaults() -> ConfigDict:
 
 
 def override(config: ConfigDict, assignments: dict[str, str]) -> ConfigDict:
-    """`config` with {"dfm.sigma": "0.5"} set, each value of the type of the one that it replaces."""
-    for path, text in assignments.items():
+    """`config` with {"dfm.sigma": "0.5"} set, each value of the type of the one that it replaces.
+
+    Terms and networks come first: their own keys are known then.
+    """
+    order = sorted(assignments, key=lambda path: (path != "terms", not path.endswith(".network")))
+    for path, text in ((path, assignments[path]) for path in order):
+        complete(config)
         *parents, leaf = path.split(".")
         holder = config
         for parent in parents:
@@ -76,6 +81,24 @@ def override(config: ConfigDict, assignments: dict[str, str]) -> ConfigDict:
         if parents and parents[0] in unused(config.terms):
             raise UsageError(f"--config.{path} has no effect: the recipe's terms are {tuple(config.terms)}.")
         holder[leaf] = _parse(path, text, holder[leaf])
+        if leaf == "network" and parents and parents[0] in networks.KINDS:
+            known = networks.parameters(parents[0], holder.network)
+            kept = {key: value for key, value in holder.items() if key in known}
+            config[parents[0]] = ConfigDict({"network": holder.network, **known, **kept})
+    return complete(config)
+
+
+def complete(config: ConfigDict) -> ConfigDict:
+    """`config` with the keys of terms from outside the package, at their defaults where it lacks them.
+
+    Raises:
+        UsageError: a term that cannot be found, or whose name is that of another key.
+    """
+    for term in filter(plugins.is_outside, config.terms):
+        key, defaults = plugins.short(term), objectives.parameters(term)
+        if key in objectives.names() or not isinstance(config.get(key, ConfigDict()), ConfigDict):
+            raise UsageError(f"The term {term!r} would have its keys under {key!r}, which is taken. Rename its class.")
+        config[key] = ConfigDict({**defaults, **config.get(key, ConfigDict()).to_dict()})
     return config
 
 

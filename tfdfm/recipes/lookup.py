@@ -1,4 +1,4 @@
-"""Where recipes are found, and which one a command means."""
+"""Recipes by name, and the one that a command means."""
 
 import importlib.util
 from pathlib import Path
@@ -6,21 +6,23 @@ from types import ModuleType
 
 from ml_collections import ConfigDict
 
+from tfdfm import networks, objectives, plugins
 from tfdfm.errors import UsageError, nearest
+from tfdfm.objectives import Objective
 from tfdfm.recipes import stored
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FALLBACK = "custom"  # the recipe of data sets without one of their own
 
 
-def recipes() -> Path:
+def folder() -> Path:
     """The folder of recipes: a checkout's configs/ beside the imported package, else the installed tfdfm/configs/."""
     checkout = PACKAGE.parent
     return checkout / "configs" if (checkout / "setup.cfg").exists() else PACKAGE / "configs"
 
 
 def names() -> list[str]:
-    return [path.stem for path in recipes().glob("*.py") if path.stem != "__init__"]
+    return [path.stem for path in folder().glob("*.py") if path.stem != "__init__"]
 
 
 def recipe(name: str) -> ConfigDict:
@@ -30,7 +32,18 @@ def recipe(name: str) -> ConfigDict:
         UsageError: there is none, or it cannot be read; says which exist.
     """
     path = _path(name)
-    return stored.read(path) if path.suffix == ".json" else _module(path).get_config()
+    return stored.read(path) if path.suffix == ".json" else _beside(path.parent, _module(path).get_config())
+
+
+def _beside(folder: Path, config: ConfigDict) -> ConfigDict:
+    """The recipe with terms and networks that lie in files beside it named by their paths."""
+    config.terms = tuple(
+        term if term in objectives.names() else plugins.beside(folder, term, Objective) for term in config.terms
+    )
+    for kind in networks.KINDS:
+        if kind in config:
+            config[kind].network = plugins.beside(folder, config[kind].network, networks.Network)
+    return config
 
 
 def grid(name: str) -> dict[str, tuple]:
@@ -41,7 +54,7 @@ def grid(name: str) -> dict[str, tuple]:
 
 
 def _path(name: str) -> Path:
-    path = Path(name) if name.endswith((".py", ".json")) else recipes() / f"{name}.py"
+    path = Path(name) if name.endswith((".py", ".json")) else folder() / f"{name}.py"
     if not path.exists():
         raise UsageError(f"{nearest('recipe', name, names())} Pass --config=NAME or the path of a .py or config.json.")
     return path

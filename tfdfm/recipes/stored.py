@@ -1,4 +1,4 @@
-"""The recipe that a run keeps, and how two recipes differ."""
+"""The recipe that a run keeps, and the differences of two recipes."""
 
 import json
 from pathlib import Path
@@ -7,14 +7,15 @@ from ml_collections import ConfigDict
 
 from tfdfm import networks, objectives
 from tfdfm.errors import UsageError
-from tfdfm.recipes.keys import defaults, flat, unused
+from tfdfm.recipes.keys import complete, defaults, flat
 
 
 def read(path: Path) -> ConfigDict:
     """A run's config.json as a recipe.
 
     Raises:
-        UsageError: it is damaged: not JSON, or not the keys of a recipe with values of their types.
+        UsageError: it is damaged: not JSON, a key that no recipe of this version has, or a value of another type. A key
+            that it lacks, as it is newer, has its default.
     """
     try:
         stored = json.loads(path.read_text())
@@ -22,31 +23,36 @@ def read(path: Path) -> ConfigDict:
     except (OSError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is damaged ({error}): expected the JSON that a run writes. Restore it.") from None
     found = ConfigDict(stored)
-    base = _base(found)
+    try:
+        base = _base(found)
+    except UsageError as error:
+        raise UsageError(f"{path} is damaged or of another version: {error}") from None
     if wrong := _wrong(flat(base), flat(found)):
-        raise UsageError(f"{path} is damaged or of another version: missing, unknown or of another type: {wrong}.")
+        raise UsageError(f"{path} is damaged or of another version: {'; '.join(wrong)}.")
     base.update(found)
     return base
 
 
 def _base(found: ConfigDict) -> ConfigDict:
-    """The defaults, those of networks for the networks that `found` names."""
+    """The defaults, with the keys of the terms and networks that `found` names."""
     base = defaults()
+    terms = found.get("terms")
+    if not (isinstance(terms, tuple) and all(isinstance(term, str) for term in terms)):
+        raise UsageError("expected terms to be a list of names.")
+    base.terms = tuple(term for term in terms if objectives.find(term))
     for kind in networks.KINDS:
         name = found[kind].get("network") if isinstance(found.get(kind), ConfigDict) else None
-        if isinstance(name, str) and name in networks.names(kind):
+        if isinstance(name, str):
             base[kind] = ConfigDict({"network": name, **networks.parameters(kind, name)})
-    return base
+    return complete(base)
 
 
 def _wrong(expected: dict, found: dict) -> list[str]:
-    """Keys that a run's config must not lack, have, or hold such a value of; those of unused terms it may lack."""
-    terms = found.get("terms") if isinstance(found.get("terms"), tuple) else ()
-    if not all(term in objectives.names() for term in terms):
-        return ["terms"]
-    needless = {key for key in expected if key.split(".")[0] in unused(terms)}
+    """What no recipe of this version has: other keys, or such values. Keys that were not there yet have defaults."""
     other = {key for key in expected.keys() & found.keys() if type(expected[key]) is not type(found[key])}
-    return sorted((expected.keys() ^ found.keys()) - needless | other)
+    unknown = sorted(found.keys() - expected.keys())
+    lines = [f"unknown {', '.join(unknown)}"] if unknown else []
+    return lines + ([f"of another type {', '.join(sorted(other))}"] if other else [])
 
 
 def differences(old: ConfigDict, new: ConfigDict) -> list[str]:

@@ -10,6 +10,7 @@ from tfdfm.networks import Network
 from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives import Objective
 from tfdfm.objectives.forward import Forward
+from tfdfm.plugins import short
 from tfdfm.random import Random, key
 from tfdfm.training import distribution, optimizers
 from tfdfm.training.joint_update import JointUpdate, Player, Settings, flat
@@ -75,7 +76,7 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     Raises:
         UsageError: an image size that no network fits, or a term that needs what the discriminator does not say.
     """
-    terms = {term: objectives.find(term)(**config[term]) for term in config.terms}
+    terms = {short(term): objectives.find(term)(**config[short(term)]) for term in config.terms}
     owners = {player: owned for objective in terms.values() for player, owned in objective.players.items()}
     nets = _networks(config, channels, num_classes, terms, {name for owned in owners.values() for name in owned})
     for objective in terms.values():

@@ -1,0 +1,87 @@
+"""Classes from outside the package: of an installed module, of a file, or by entry point.
+
+"mypackage.hinge:Hinge" names a class of a module that Python finds, "folder/hinge.py:Hinge" one of a file. A package
+that is installed offers its own under short names, by the entry points `tfdfm.objectives` and `tfdfm.networks`.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from tfdfm.errors import UsageError
+
+
+def is_outside(name: str) -> bool:
+    """Whether a term or network is given as MODULE:CLASS or FILE.py:CLASS."""
+    return ":" in str(name)
+
+
+def short(name: str) -> str:
+    """The key under which a recipe holds the class's own keys: its name in lower case; a plain name is its own key."""
+    return name.rpartition(":")[2].lower() if is_outside(name) else name
+
+
+def offered(group: str) -> dict[str, str]:
+    """{name: "MODULE:CLASS"} of the entry points `tfdfm.<group>` of installed packages."""
+    return {point.name: point.value for point in entry_points(group=f"tfdfm.{group}")}
+
+
+def load(name: str, base: type, example: str) -> type:
+    """The class that MODULE:CLASS or FILE.py:CLASS names.
+
+    Args:
+        base: that it must be derived from.
+        example: of such a name, for the error.
+
+    Raises:
+        UsageError: no such module, file or class, or another kind of class.
+    """
+    place, _, name_of_class = name.rpartition(":")
+    try:
+        module = _of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except Exception as error:  # whatever the module's own code raises
+        raise UsageError(
+            f"Cannot import {place!r} for {name!r} ({type(error).__name__}: {error}). Expected a module on Python's path "
+            f"or a file, such as {example}."
+        ) from error
+    found = getattr(module, name_of_class, None)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise UsageError(
+            f"Expected in {place!r} a class {name_of_class!r} derived from {base.__name__}, as in {example}."
+        )
+    return found
+
+
+def beside(folder: Path, name: str, base: type) -> str:
+    """A name as a recipe in `folder` means it: files are sought there, and "hinge" may be the class in hinge.py."""
+    place, colon, name_of_class = name.rpartition(":")
+    if colon and place.endswith(".py"):
+        return f"{(folder / place).resolve()}:{name_of_class}"
+    path = folder / f"{name}.py"
+    if colon or not path.is_file():
+        return name
+    own = [c for c in vars(_of_file(path)).values() if isinstance(c, type) and issubclass(c, base) and c is not base]
+    own = [c for c in own if c.__module__ == _name(path)]
+    return f"{path.resolve()}:{own[0].__name__}" if own else name
+
+
+def _of_file(path: Path) -> ModuleType:
+    """The module in a file, loaded once."""
+    name = _name(path)
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def _name(path: Path) -> str:
+    return f"{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
