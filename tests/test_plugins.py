@@ -140,8 +140,8 @@ def test_installed_packages_offer_theirs_by_entry_points(outside, monkeypatch):
             "Cannot import 'nowhere.hinge' .*No module named 'nowhere'.*such as mypackage.hinge:Hinge",
         ),
         ("nowhere/hinge.py:Hinge", "Cannot import 'nowhere/hinge.py'"),
-        ("outside.hinge:Hing", "Expected in 'outside.hinge' a class 'Hing' derived from Objective"),
-        ("outside.nets:LinearGenerator", "derived from Objective"),
+        ("outside.hinge:Hing", "Expected in 'outside.hinge' a class 'Hing' of Objective"),
+        ("outside.nets:LinearGenerator", "of Objective, as in"),
         ("hinge", "Unknown term 'hinge'.*Or mypackage.hinge:Hinge"),
     ],
 )

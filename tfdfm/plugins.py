@@ -51,7 +51,7 @@ def load(name: str, base: type, example: str) -> type:
     found = getattr(module, name_of_class, None)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise UsageError(
-            f"Expected in {place!r} a class {name_of_class!r} derived from {base.__name__}, as in {example}."
+            f"Expected in {place!r} a class {name_of_class!r} of {base.__name__}, as in {example}."
         )
     return found
 
