@@ -114,6 +114,15 @@ def test_a_request_looks_its_model_up_once(running, ask, monkeypatch, path, body
     assert len(found) == 1
 
 
+def test_models_for_the_page(ask):
+    status, answer = ask("GET", "/models.json")
+    found = {model["name"]: model for model in answer}
+    assert status == 200 and found.keys() == {"line", "many", "estimator", "generator", ODD}
+    assert found["line"]["versions"] == ["1", "2"] and found["line"]["signatures"] == ["serving_default"]
+    assert set(found["line"]["card"].values()) == {None}
+    assert found["generator"]["card"]["num_classes"] == 3 and found["generator"]["card"]["format"] == "tfdfm"
+
+
 def test_status(ask):
     def version(number: int) -> dict:
         return {"version": str(number), "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
