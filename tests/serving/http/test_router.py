@@ -109,7 +109,7 @@ def test_versions_labels_and_letters(ask):
 def test_a_request_looks_its_model_up_once(running, ask, monkeypatch, path, body):
     """Two answers to "which version?" could differ when a version is switched between them."""
     found, find = [], running.manager.find
-    monkeypatch.setattr(running.manager, "find", lambda *spec: found.append(find(*spec)) or found[-1])
+    monkeypatch.setattr(running.manager, "find", lambda *a, **spec: found.append(find(*a, **spec)) or found[-1])
     assert ask("POST", f"/v1/models/{path}", body)[0] == 200
     assert len(found) == 1
 
