@@ -25,7 +25,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tfdfm.serving.core import ServerCore
 from tfdfm.serving.models import inference, tensors
 from tfdfm.serving.models.manager import ModelManager
-from tfdfm.serving.prometheus import Metrics
+from tfdfm.serving.prometheus import ServingMetrics
 from tfdfm.serving.status import StatusError, invalid
 
 _DESCRIPTORS = (
@@ -55,7 +55,7 @@ def _answered(name: str, version: int, signature: str = "") -> ModelSpec:
 class Services:
     """PredictionService and ModelService: `methods` has a coroutine, request to response, for each RPC of both."""
 
-    def __init__(self, core: ServerCore, manager: ModelManager, metrics: Metrics):
+    def __init__(self, core: ServerCore, manager: ModelManager, metrics: ServingMetrics):
         self._core, self._manager, self._metrics = core, manager, metrics
         self.methods = {  # RPC: its name in the metrics, its coroutine
             "Predict": ("predict", self.predict),
@@ -167,7 +167,7 @@ def _handler(services: Services, rpc: MethodDescriptor) -> grpc.RpcMethodHandler
     return grpc.unary_unary_rpc_method_handler(answer, decode, lambda response: response.SerializeToString())
 
 
-def add(server: grpc.aio.Server, core: ServerCore, manager: ModelManager, metrics: Metrics) -> None:
+def add(server: grpc.aio.Server, core: ServerCore, manager: ModelManager, metrics: ServingMetrics) -> None:
     """Puts both services on a server."""
     services = Services(core, manager, metrics)
     for service in _DESCRIPTORS:
