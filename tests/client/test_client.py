@@ -11,8 +11,8 @@ from fake_server import Fake
 
 from tfdfm.client import EndpointError, connect, endpoint
 from tfdfm.client import client as clients
-from tfdfm.client.grpc import Grpc
-from tfdfm.client.rest import Rest
+from tfdfm.client.grpc import GrpcEndpoint
+from tfdfm.client.rest import RestEndpoint
 from tfdfm.errors import UsageError
 
 BIG = 2**63 - 1
@@ -91,10 +91,10 @@ def test_large_calls_are_split_in_order(client, fake):
 def test_requests_stay_below_the_message_limit(client):
     def rows(*shape):
         client.image_shape = shape
-        return client._rows(endpoint.Signature({}, {"images": endpoint.Spec("DT_FLOAT", (-1, *shape))}))
+        return client._rows(endpoint.SignatureSpec({}, {"images": endpoint.TensorSpec("DT_FLOAT", (-1, *shape))}))
 
     assert rows(32, 32, 3) == 64 and rows(128, 128, 3) == 21 and rows(1024, 1024, 3) == 1
-    png = endpoint.Signature({}, {"image_bytes": endpoint.Spec("DT_STRING", (-1,))})
+    png = endpoint.SignatureSpec({}, {"image_bytes": endpoint.TensorSpec("DT_STRING", (-1,))})
     client.image_shape = (256, 256, 3)
     assert client._rows(png) == 19
 
@@ -185,7 +185,7 @@ def test_wrong_addresses(endpoint):
 
 def test_a_port_without_a_scheme_is_asked_what_it_speaks(fake):
     with connect(f"127.0.0.1:{fake.port}") as client:
-        kind = Grpc if fake.endpoint.startswith("grpc") else Rest
+        kind = GrpcEndpoint if fake.endpoint.startswith("grpc") else RestEndpoint
         assert isinstance(client._endpoint, kind)
         np.testing.assert_array_equal(client.images([1], 0), expected([1], 0))
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from tfdfm.client.endpoint import Endpoint, EndpointError, Signature, Spec
-from tfdfm.client.rest import Rest
+from tfdfm.client.endpoint import Endpoint, EndpointError, SignatureSpec, TensorSpec
+from tfdfm.client.rest import RestEndpoint
 from tfdfm.errors import UsageError
 
 _MESSAGE = (4 << 20) - (1 << 16)  # bytes: the usual limit of gRPC's messages, less room for names
@@ -32,7 +32,7 @@ def connect(endpoint: str, model: str = "default", version: int | None = None, t
     scheme, address = _address(endpoint)
     if scheme.startswith("grpc"):
         return _grpc_client(address, model, version, timeout, tls=scheme == "grpcs")
-    rest = Rest(f"{scheme or 'http'}://{address}", model, version)
+    rest = RestEndpoint(f"{scheme or 'http'}://{address}", model, version)
     try:
         return _client(rest, timeout)
     except EndpointError:
@@ -52,7 +52,7 @@ class Client:
     that is UNAVAILABLE is asked again until the timeout. Large calls are split into requests that every server takes.
     """
 
-    def __init__(self, endpoint: Endpoint, signatures: dict[str, Signature], timeout: float):
+    def __init__(self, endpoint: Endpoint, signatures: dict[str, SignatureSpec], timeout: float):
         self._endpoint, self._signatures, self._timeout = endpoint, signatures, timeout
         try:
             self.image_shape = signatures["serving_default"].outputs["images"].shape[1:]  # (H, W, C)
@@ -148,11 +148,11 @@ class Client:
         ]
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
-    def _rows(self, signature: Signature) -> int:
+    def _rows(self, signature: SignatureSpec) -> int:
         sides = (sum(map(self._width, side.values())) for side in signature)
         return max(1, min(_ROWS, _MESSAGE // max(sides)))
 
-    def _width(self, spec: Spec) -> int:
+    def _width(self, spec: TensorSpec) -> int:
         """Bytes of one row at most. A PNG of noise is a little larger than its pixels."""
         if spec.dtype == "DT_STRING":
             return 1024 + math.prod(self.image_shape) * 21 // 20
@@ -183,9 +183,9 @@ def _client(endpoint: Endpoint, timeout: float) -> Client:
 
 
 def _grpc_client(address: str, model: str, version: int | None, timeout: float, tls: bool = False) -> Client:
-    from tfdfm.client.grpc import Grpc  # imports TensorFlow
+    from tfdfm.client.grpc import GrpcEndpoint  # imports TensorFlow
 
-    return _client(Grpc(address, model, version, tls), timeout)
+    return _client(GrpcEndpoint(address, model, version, tls), timeout)
 
 
 def _address(endpoint: str) -> tuple[str, str]:

@@ -16,14 +16,14 @@ class EndpointError(Failure):
         self.code, self.message = code, message
 
 
-class Spec(NamedTuple):
+class TensorSpec(NamedTuple):
     dtype: str  # as "DT_FLOAT"
     shape: tuple[int, ...]  # -1: unknown; () also where the rank is unknown
 
 
-class Signature(NamedTuple):
-    inputs: dict[str, Spec]
-    outputs: dict[str, Spec]
+class SignatureSpec(NamedTuple):
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
 
 
 class Endpoint(Protocol):
@@ -31,10 +31,10 @@ class Endpoint(Protocol):
 
     address: str
 
-    def signatures(self, timeout: float) -> dict[str, Signature]: ...
+    def signatures(self, timeout: float) -> dict[str, SignatureSpec]: ...
 
     def predict(
-        self, name: str, signature: Signature, inputs: Mapping[str, np.ndarray], timeout: float
+        self, name: str, signature: SignatureSpec, inputs: Mapping[str, np.ndarray], timeout: float
     ) -> dict[str, np.ndarray]: ...
 
     def close(self) -> None: ...

@@ -9,10 +9,10 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from tfdfm.client.endpoint import EndpointError, Signature, Spec
+from tfdfm.client.endpoint import EndpointError, SignatureSpec, TensorSpec
 
 
-class Grpc:
+class GrpcEndpoint:
     """By gRPC: `address` is HOST:PORT. Root certificates: gRPC's own, or the file GRPC_DEFAULT_SSL_ROOTS_FILE_PATH."""
 
     def __init__(self, address: str, model: str, version: int | None, tls: bool = False):
@@ -31,19 +31,19 @@ class Grpc:
         if version is not None:
             self._spec.version.value = version
 
-    def signatures(self, timeout: float) -> dict[str, Signature]:
+    def signatures(self, timeout: float) -> dict[str, SignatureSpec]:
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=self._spec, metadata_field=["signature_def"]
         )
         found = get_model_metadata_pb2.SignatureDefMap()
         self._ask(self._stub.GetModelMetadata, request, timeout).metadata["signature_def"].Unpack(found)
         return {
-            name: Signature(*({k: _spec(v) for k, v in side.items()} for side in (one.inputs, one.outputs)))
+            name: SignatureSpec(*({k: _spec(v) for k, v in side.items()} for side in (one.inputs, one.outputs)))
             for name, one in found.signature_def.items()
         }
 
     def predict(
-        self, name: str, signature: Signature, inputs: Mapping[str, np.ndarray], timeout: float
+        self, name: str, signature: SignatureSpec, inputs: Mapping[str, np.ndarray], timeout: float
     ) -> dict[str, np.ndarray]:
         request = predict_pb2.PredictRequest(model_spec=self._spec)
         request.model_spec.signature_name = name
@@ -62,5 +62,5 @@ class Grpc:
             raise EndpointError(self.address, error.code().name, error.details()) from None
 
 
-def _spec(info: meta_graph_pb2.TensorInfo) -> Spec:
-    return Spec(types_pb2.DataType.Name(info.dtype), tuple(one.size for one in info.tensor_shape.dim))
+def _spec(info: meta_graph_pb2.TensorInfo) -> TensorSpec:
+    return TensorSpec(types_pb2.DataType.Name(info.dtype), tuple(one.size for one in info.tensor_shape.dim))

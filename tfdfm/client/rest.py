@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import requests
 
-from tfdfm.client.endpoint import EndpointError, Signature, Spec
+from tfdfm.client.endpoint import EndpointError, SignatureSpec, TensorSpec
 
 _CODES = {  # of HTTP: TF Serving's
     **{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ABORTED"},
@@ -23,7 +23,7 @@ _CHUNK = 1 << 16  # bytes
 _GRPC = "grpc://HOST:PORT"
 
 
-class Rest:
+class RestEndpoint:
     """By HTTP: `address` is http://HOST:PORT or https://HOST:PORT."""
 
     def __init__(self, address: str, model: str, version: int | None):
@@ -33,17 +33,17 @@ class Rest:
         )
         self._session = requests.Session()
 
-    def signatures(self, timeout: float) -> dict[str, Signature]:
+    def signatures(self, timeout: float) -> dict[str, SignatureSpec]:
         answer = self._ask("GET", "/metadata", None, timeout)
         with _understood(self.address):
             found = answer["metadata"]["signature_def"]["signature_def"]
             return {
-                name: Signature(*({key: _spec(info) for key, info in one[side].items()} for side in Signature._fields))
+                name: SignatureSpec(*({k: _spec(v) for k, v in one[side].items()} for side in SignatureSpec._fields))
                 for name, one in found.items()
             }
 
     def predict(
-        self, name: str, signature: Signature, inputs: Mapping[str, np.ndarray], timeout: float
+        self, name: str, signature: SignatureSpec, inputs: Mapping[str, np.ndarray], timeout: float
     ) -> dict[str, np.ndarray]:
         body = {"signature_name": name, "inputs": {key: value.tolist() for key, value in inputs.items()}}
         answer = self._ask("POST", ":predict", json.dumps(body), timeout)
@@ -100,8 +100,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__context__
 
 
-def _spec(info: dict) -> Spec:
-    return Spec(info["dtype"], tuple(int(one["size"]) for one in info["tensor_shape"]["dim"]))
+def _spec(info: dict) -> TensorSpec:
+    return TensorSpec(info["dtype"], tuple(int(one["size"]) for one in info["tensor_shape"]["dim"]))
 
 
 def _array(values, dtype: str) -> np.ndarray:

@@ -10,7 +10,7 @@ _MICROSECONDS = [10 * 1.8**power for power in range(33)]  # TF Serving's buckets
 _ROWS = [2**power for power in range(11)]
 
 
-class Metrics:
+class ServingMetrics:
     """`known(model)`: the others share one name, so that clients cannot make series without end."""
 
     def __init__(self, known: Callable[[str], bool]):

@@ -23,7 +23,7 @@ from tfdfm.serving.grpc import services
 from tfdfm.serving.grpc.health import Health
 from tfdfm.serving.models import batching
 from tfdfm.serving.models.manager import ModelManager
-from tfdfm.serving.prometheus import PATH, Metrics
+from tfdfm.serving.prometheus import PATH, ServingMetrics
 from tfdfm.serving.status import StatusError
 
 OFF, ANY = 0, -1  # ports
@@ -59,7 +59,7 @@ class Server:
 
     def __init__(self, options: Options):
         self._options, self._config = options, options.config
-        self.metrics = Metrics(lambda name: name in self.manager.models)
+        self.metrics = ServingMetrics(lambda name: name in self.manager.models)
         self.manager = ModelManager(self.metrics.run, options.early_labels)
         self._executor = ThreadPoolExecutor(_THREADS, "run")
         self.core = ServerCore(self.manager, options.queue_options, self._executor)

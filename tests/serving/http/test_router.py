@@ -109,9 +109,18 @@ def test_versions_labels_and_letters(ask):
 def test_a_request_looks_its_model_up_once(running, ask, monkeypatch, path, body):
     """Two answers to "which version?" could differ when a version is switched between them."""
     found, find = [], running.manager.find
-    monkeypatch.setattr(running.manager, "find", lambda *spec: found.append(find(*spec)) or found[-1])
+    monkeypatch.setattr(running.manager, "find", lambda *a, **spec: found.append(find(*a, **spec)) or found[-1])
     assert ask("POST", f"/v1/models/{path}", body)[0] == 200
     assert len(found) == 1
+
+
+def test_models_for_the_page(ask):
+    status, answer = ask("GET", "/models.json")
+    found = {model["name"]: model for model in answer}
+    assert status == 200 and found.keys() == {"line", "many", "estimator", "generator", ODD}
+    assert found["line"]["versions"] == ["1", "2"] and found["line"]["signatures"] == ["serving_default"]
+    assert set(found["line"]["card"].values()) == {None}
+    assert found["generator"]["card"]["num_classes"] == 3 and found["generator"]["card"]["format"] == "tfdfm"
 
 
 def test_status(ask):

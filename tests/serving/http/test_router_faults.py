@@ -118,7 +118,7 @@ def faked():
     thread.start()
 
     async def start(**options) -> Asking:
-        options = {"timeout_ms": 60_000, "max_body": LIMIT, "metrics_path": "/metrics"} | options
+        options = {"timeout_ms": 60_000, "max_body": LIMIT, "metrics_path": "/metrics", "cors": False} | options
         metrics = Metrics()
         runner = web.AppRunner(router.application(ServerCore(), metrics, **options))
         runners.append(runner)

@@ -15,18 +15,17 @@ from tensorflow_serving.apis import (
     get_model_status_pb2,
     inference_pb2,
     model_management_pb2,
-    model_pb2,
     model_service_pb2,
     predict_pb2,
     prediction_service_pb2,
     regression_pb2,
 )
+from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from tfdfm.serving.core import ServerCore
 from tfdfm.serving.models import inference, tensors
 from tfdfm.serving.models.manager import ModelManager
-from tfdfm.serving.models.saved_model import DEFAULT
-from tfdfm.serving.prometheus import Metrics
+from tfdfm.serving.prometheus import ServingMetrics
 from tfdfm.serving.status import StatusError, invalid
 
 _DESCRIPTORS = (
@@ -35,27 +34,28 @@ _DESCRIPTORS = (
 )
 SERVICES = tuple(descriptor.full_name for descriptor in _DESCRIPTORS)
 _SIGNATURES = "signature_def"
+Work = Callable[[Message], Awaitable[Message]]
 
 
-def _place(spec: model_pb2.ModelSpec) -> dict:
+def _place(spec: ModelSpec) -> dict:
     """version or label, as the core takes them."""
     return {"version": spec.version.value if spec.HasField("version") else None, "label": spec.version_label}
 
 
-def _spec(request: Message) -> model_pb2.ModelSpec:
+def _spec(request: Message) -> ModelSpec:
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     return request.model_spec
 
 
-def _answered(name: str, version: int, signature: str = "") -> model_pb2.ModelSpec:
-    return model_pb2.ModelSpec(name=name, version={"value": version}, signature_name=signature)
+def _answered(name: str, version: int, signature: str = "") -> ModelSpec:
+    return ModelSpec(name=name, version={"value": version}, signature_name=signature)
 
 
 class Services:
     """PredictionService and ModelService: `methods` has a coroutine, request to response, for each RPC of both."""
 
-    def __init__(self, core: ServerCore, manager: ModelManager, metrics: Metrics):
+    def __init__(self, core: ServerCore, manager: ModelManager, metrics: ServingMetrics):
         self._core, self._manager, self._metrics = core, manager, metrics
         self.methods = {  # RPC: its name in the metrics, its coroutine
             "Predict": ("predict", self.predict),
@@ -67,9 +67,7 @@ class Services:
             "HandleReloadConfigRequest": ("reload_config", self.reload_config),
         }
 
-    async def answer(
-        self, method: str, work: Callable[[Message], Awaitable[Message]], request: Message, context
-    ) -> Message:
+    async def answer(self, method: str, work: Work, request: Message, context: grpc.aio.ServicerContext) -> Message:
         """Answers a call: a StatusError becomes its status, what breaks becomes INTERNAL and a line in the log."""
         start, code, message = time.perf_counter(), grpc.StatusCode.OK, ""
         try:
@@ -101,12 +99,10 @@ class Services:
         spec, result = await self._infer("regress", _spec(request), inference.examples(request.input))
         return regression_pb2.RegressionResponse(model_spec=spec, result=result)
 
-    async def _infer(
-        self, method: str, spec: model_pb2.ModelSpec, examples: list[bytes]
-    ) -> tuple[model_pb2.ModelSpec, Message]:
+    async def _infer(self, method: str, spec: ModelSpec, examples: list[bytes]) -> tuple[ModelSpec, Message]:
         with self._core.call(spec.name, spec.signature_name, **_place(spec)) as call:
             result = await call.infer(method, examples)
-        return _answered(spec.name, call.version, spec.signature_name or DEFAULT), result
+        return _answered(spec.name, call.version, call.name), result
 
     async def multi_inference(self, request: inference_pb2.MultiInferenceRequest) -> Message:
         if not request.tasks:
@@ -171,7 +167,7 @@ def _handler(services: Services, rpc: MethodDescriptor) -> grpc.RpcMethodHandler
     return grpc.unary_unary_rpc_method_handler(answer, decode, lambda response: response.SerializeToString())
 
 
-def add(server: grpc.aio.Server, core: ServerCore, manager: ModelManager, metrics: Metrics) -> None:
+def add(server: grpc.aio.Server, core: ServerCore, manager: ModelManager, metrics: ServingMetrics) -> None:
     """Puts both services on a server."""
     services = Services(core, manager, metrics)
     for service in _DESCRIPTORS:

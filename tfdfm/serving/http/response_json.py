@@ -40,7 +40,7 @@ def classifications(result: classification_pb2.ClassificationResult) -> str:
     if not result.classifications:
         raise invalid("Cannot convert empty ClassificationResults to JSON")
     lists = [
-        ",".join(f"[{json.dumps(entry.label)},{_float32s([entry.score])[0]}]" for entry in row.classes)
+        ",".join(f"[{json.dumps(entry.label)},{_floats(np.float32([entry.score]))[0]}]" for entry in row.classes)
         for row in result.classifications
     ]
     return f'{{"results":[{",".join(f"[{row}]" for row in lists)}]}}'
@@ -50,7 +50,7 @@ def regressions(result: regression_pb2.RegressionResult) -> str:
     """{"results": [value, ...]}"""
     if not result.regressions:
         raise invalid("Cannot convert empty RegressionResults to JSON")
-    return f'{{"results":[{",".join(_float32s([entry.value for entry in result.regressions]))}]}}'
+    return f'{{"results":[{",".join(_floats(np.float32([entry.value for entry in result.regressions])))}]}}'
 
 
 def _named(texts: Mapping[str, str]) -> str:
@@ -93,10 +93,6 @@ def _strings(name: str, values: list[bytes | str]) -> list[str]:
         raise invalid(
             f"Output {name!r} is not UTF-8, which JSON cannot hold. Use gRPC, or name it '*_bytes'."
         ) from None
-
-
-def _float32s(values: list[float]) -> list[str]:
-    return _floats(np.array(values, np.float32))
 
 
 def _floats(flat: np.ndarray) -> list[str]:

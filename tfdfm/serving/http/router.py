@@ -18,10 +18,10 @@ from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 from tfdfm.errors import UsageError
 from tfdfm.serving.core import ServerCore
 from tfdfm.serving.http import page, request_json, response_json
-from tfdfm.serving.prometheus import Metrics
+from tfdfm.serving.prometheus import ServingMetrics
 from tfdfm.serving.status import StatusError, invalid
 
-CODES = {
+_HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
@@ -60,7 +60,7 @@ class Target(NamedTuple):
 
 
 def application(
-    core: ServerCore, metrics: Metrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool = False
+    core: ServerCore, metrics: ServingMetrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool
 ) -> web.Application:
     """The REST port, to be run on the event loop of `core`.
 
@@ -76,7 +76,7 @@ def application(
     if metrics_path and not re.fullmatch(r"(/[\w.~-]+)+", metrics_path):
         raise UsageError(f"Expected a path such as /monitoring/metrics for Prometheus, given {metrics_path!r}.")
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the mistakes of peers, with tracebacks
-    rest = Rest(core, metrics, timeout_ms / 1000, max_body)
+    rest = HttpRestApiHandler(core, metrics, timeout_ms / 1000, max_body)
     app = web.Application(client_max_size=max_body + 1)
     if metrics_path:
         app.router.add_get(metrics_path, rest.metrics)
@@ -97,10 +97,10 @@ async def _preflight(_: web.Request) -> web.Response:
     return web.Response()
 
 
-class Rest:
+class HttpRestApiHandler:
     """Answers what is below /v1/, and what needs the core elsewhere."""
 
-    def __init__(self, core: ServerCore, metrics: Metrics, timeout: float, max_body: int):
+    def __init__(self, core: ServerCore, metrics: ServingMetrics, timeout: float, max_body: int):
         self._core, self._metrics, self._timeout, self._max_body = core, metrics, timeout, max_body
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -185,7 +185,7 @@ def _target(method: str, path: str) -> Target:
 def _refusal(error: Exception, timeout: float, max_body: int) -> tuple[int, grpc.StatusCode, str]:
     """HTTP's status, gRPC's code and a message."""
     if isinstance(error, StatusError):
-        return CODES.get(error.code, 500), error.code, error.message
+        return _HTTP_STATUS.get(error.code, 500), error.code, error.message
     if isinstance(error, TimeoutError):
         return 504, grpc.StatusCode.DEADLINE_EXCEEDED, f"No answer within {timeout:g} s: the request was given up."
     if isinstance(error, web.HTTPRequestEntityTooLarge):

@@ -177,13 +177,13 @@ class Queue:
                 return self._merged(batch)
             except (StatusError, ValueError):
                 pass  # each alone, so that one bad request harms no other
-        return [self._alone(task) for task in batch]
-
-    def _alone(self, task: _Task) -> Arrays | Exception:
-        try:
-            return self._run(task.feeds)
-        except Exception as error:
-            return error
+        results = []
+        for task in batch:
+            try:
+                results.append(self._run(task.feeds))
+            except Exception as error:
+                results.append(error)
+        return results
 
     def _merged(self, batch: list[_Task]) -> list[Arrays]:
         """Raises ValueError when an output has not one row for each row of the inputs."""

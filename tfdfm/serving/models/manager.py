@@ -143,7 +143,7 @@ class ModelManager:
     async def drain(self) -> None:
         """Refuses new requests and waits for those under way."""
         self.closing = True
-        await asyncio.gather(*(one.idle() for stream in self.models.values() for one in stream.servables.values()))
+        await asyncio.gather(*(one.free.wait() for stream in self.models.values() for one in stream.servables.values()))
 
     async def close(self) -> None:
         """Closes every session."""

@@ -29,9 +29,7 @@ class Signature:
         self.mergeable = bool(self.inputs) and all((_shape(info) or [0])[0] == -1 for info in infos)
         classes = card.get("num_classes") if card.get("format") == "tfdfm" else None
         self._classes = classes if isinstance(classes, int) else None
-        self._call = (
-            _callable(definition, session) if all(info.WhichOneof("encoding") == "name" for info in infos) else None
-        )
+        self._call = _callable(definition, session) if all(info.HasField("name") for info in infos) else None
 
     def check(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The arrays in the order in which `run` takes them. Raises StatusError."""

@@ -25,8 +25,8 @@ class Servable:
         self.ran: Callable[[int, list[float]], None] = lambda rows, waited: None
         self.bundle: SavedModelBundle | None = None
         self._queues: dict[str, batching.Queue] = {}
-        self._users, self._free = 0, asyncio.Event()
-        self._free.set()
+        self._users, self.free = 0, asyncio.Event()  # set: nobody uses it
+        self.free.set()
 
     def load(self) -> None:
         """In a thread. Raises StatusError, Failure."""
@@ -45,24 +45,21 @@ class Servable:
 
     def acquire(self) -> None:
         self._users += 1
-        self._free.clear()
+        self.free.clear()
 
     def release(self) -> None:
         self._users -= 1
         if not self._users:
-            self._free.set()
+            self.free.set()
 
     def started(self, rows: int, waited: list[float]) -> None:
         """A run of so many rows, whose requests waited so many seconds: until `release`."""
         self.ran(rows, waited)
         self.acquire()
 
-    async def idle(self) -> None:
-        await self._free.wait()
-
     async def close(self) -> None:
         """After the last request under way."""
-        await self.idle()
+        await self.free.wait()
         bundle, self.bundle, self._queues = self.bundle, None, {}
         await asyncio.to_thread(bundle.close)
         self.state = State.END

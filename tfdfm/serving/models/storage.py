@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from tensorflow_serving.config import model_server_config_pb2
@@ -51,9 +51,8 @@ def _monitored(config: model_server_config_pb2.ModelConfig) -> ServableToMonitor
     return ServableToMonitor(name, Path(config.base_path), policy, versions, dict(config.version_labels))
 
 
-def confined(model: ServableToMonitor, operators: Iterable[Path]) -> ServableToMonitor:
+def confined(model: ServableToMonitor, operators: Collection[Path]) -> ServableToMonitor:
     """The model as a client may ask for it: below what the operator gave. Raises StatusError (INVALID_ARGUMENT)."""
-    operators = list(operators)
     if model.base_path in operators:
         return model
     roots = tuple(path.resolve() for path in operators)

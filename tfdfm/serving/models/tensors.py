@@ -50,11 +50,8 @@ def array(proto: tensor_pb2.TensorProto, limit: int = LIMIT) -> np.ndarray:
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or claimed > limit or len(shape) > 32:
         raise invalid(f"Expected a tensor with a shape of at most {limit} bytes, given shape {shape} of {dtype.name}.")
     if proto.tensor_content and dtype != tf.string:
-        if len(proto.tensor_content) != count * kind.itemsize:
-            raise invalid(
-                f"Expected {count * kind.itemsize} bytes for shape {shape} of {dtype.name}, "
-                f"given {len(proto.tensor_content)} in tensor_content."
-            )
+        if (given := len(proto.tensor_content)) != (size := count * kind.itemsize):
+            raise invalid(f"Expected {size} bytes for shape {shape} of {dtype.name}, given {given} in tensor_content.")
         return np.frombuffer(proto.tensor_content, kind).reshape(shape)
     sent = len(getattr(proto, _FIELDS[dtype][0])) // (2 if dtype.is_complex else 1)
     if sent > count:
