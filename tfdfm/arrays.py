@@ -71,13 +71,13 @@ def content(pixels: np.ndarray) -> str:
     """SHA-256 of images [N, H, W, C] and their shape, in hexadecimal digits."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     for block in blocks(len(pixels)):
-        digest.update(np.ascontiguousarray(pixels[block]))
+        digest.update(np.ascontiguousarray(pixels[block]).data)
     return digest.hexdigest()
 
 
 def digests(images: np.ndarray) -> np.ndarray:
     """uint8 [N, 32]: SHA-256 of each image's bytes."""
-    rows = (hashlib.sha256(np.ascontiguousarray(image)).digest() for image in images)
+    rows = (hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in images)
     return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 32)
 
 
@@ -92,7 +92,7 @@ def shuffled(samples: np.ndarray, seed: int) -> np.ndarray:
 
     def digest(row: np.ndarray) -> bytes:
         state = salt.copy()
-        state.update(row)
+        state.update(row.data)
         return state.digest()[:8]
 
     digests = np.frombuffer(b"".join(digest(row) for row in samples), np.uint64)

@@ -6,7 +6,6 @@ that is installed offers its own under short names, by the entry points `tfdfm.o
 
 import hashlib
 import importlib
-import importlib.util
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -45,14 +44,12 @@ def load(name: str, base: type, example: str) -> type:
         module = _of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except Exception as error:  # whatever the module's own code raises
         raise UsageError(
-            f"Cannot import {place!r} for {name!r} ({type(error).__name__}: {error}). Expected a module on Python's path "
-            f"or a file, such as {example}."
+            f"Cannot import {place!r} for {name!r} ({type(error).__name__}: {error}). Expected a module on Python's "
+            f"path or a file, such as {example}."
         ) from error
     found = getattr(module, name_of_class, None)
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise UsageError(
-            f"Expected in {place!r} a class {name_of_class!r} of {base.__name__}, as in {example}."
-        )
+        raise UsageError(f"Expected in {place!r} a class {name_of_class!r} of {base.__name__}, as in {example}.")
     return found
 
 
@@ -69,18 +66,22 @@ def beside(folder: Path, name: str, base: type) -> str:
     return f"{path.resolve()}:{own[0].__name__}" if own else name
 
 
+def run_file(path: Path, name: str) -> ModuleType:
+    """The module that a .py makes, under that name; it is in sys.modules unless it fails."""
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
 def _of_file(path: Path) -> ModuleType:
     """The module in a file, loaded once."""
-    name = _name(path)
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    return sys.modules.get(_name(path)) or run_file(path, _name(path))
 
 
 def _name(path: Path) -> str:

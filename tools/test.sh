@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks style and runs the tests, in an environment of its own: tools/test.sh [--all] [arguments of pytest]
+# Checks style and types and runs the tests, in an environment of its own: tools/test.sh [--all] [arguments of pytest]
 # The slow tests of recipes run for three of them; --all runs the others after the rest, and longer searches for faults.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -9,10 +9,10 @@ if [[ "${1:-}" == --all ]]; then
     all=1
     shift
 fi
-style=(--isolated --line-length 120 --target-version py311)
-code=(tfdfm configs tests tools)
-"$python" -m ruff check --quiet "${style[@]}" --select E,F,I,B,UP "${code[@]}"
-"$python" -m ruff format --quiet --check "${style[@]}" "${code[@]}"
+code=(tfdfm configs tests tools examples)
+"$python" -m ruff check --quiet "${code[@]}"
+"$python" -m ruff format --quiet --check "${code[@]}"
+"$python" -m mypy
 status=0
 TFDFM_TEST_ALL=$all "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@" || status=$?
 if [[ $all ]]; then

@@ -41,7 +41,7 @@ def _read(url: str, chunks: queue.Queue) -> None:
             while chunk := response.read(_CHUNK):
                 chunks.put(chunk)
         chunks.put(b"")
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets it in one line
+    except Exception as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         chunks.put(error)

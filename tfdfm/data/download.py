@@ -67,7 +67,7 @@ def main(name: str, data_dir: str) -> int:
     threading.Thread(target=_watch, args=(Path(data_dir) / "downloads",), daemon=True).start()
     try:
         builder.download_and_prepare()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets it in one line
+    except Exception as error:
         _say("error", f"{type(error).__name__}: {str(error)[:300]}")
         return 1
     return 0

@@ -69,7 +69,7 @@ def check(config: ConfigDict) -> ConfigDict:
 
 def _sizes(config: ConfigDict) -> dict[str, int]:
     """{"generator.width": 1, ...}: the least value of each whole number of a network; 0 where that is its default."""
-    found = {}
+    found: dict[str, int] = {}
     for kind in set(networks.KINDS) & set(config.keys()):
         defaults = networks.parameters(kind, config[kind].network)
         found |= {f"{kind}.{key}": min(value, 1) for key, value in defaults.items() if type(value) is int}

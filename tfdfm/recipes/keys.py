@@ -124,7 +124,7 @@ def _parse(path: str, text: str, old):
 
 def flat(config: ConfigDict, prefix: str = "") -> dict:
     """{"dfm.sigma": 1.0, ...}"""
-    found = {}
+    found: dict = {}
     for key, value in config.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, ConfigDict) else {f"{prefix}{key}": value}
     return found

@@ -1,6 +1,5 @@
 """Recipes by name, and the one that a command means."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -49,8 +48,7 @@ def _beside(folder: Path, config: ConfigDict) -> ConfigDict:
 def grid(name: str) -> dict[str, tuple]:
     """{key: values} of a recipe whose file has get_grid(); {} of others. Raises UsageError: as `recipe`."""
     path = _path(name)
-    module = None if path.suffix == ".json" else _module(path)
-    return module.get_grid() if hasattr(module, "get_grid") else {}
+    return getattr(_module(path), "get_grid", dict)() if path.suffix == ".py" else {}
 
 
 def _path(name: str) -> Path:
@@ -61,10 +59,7 @@ def _path(name: str) -> Path:
 
 
 def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return plugins.run_file(path, f"recipe_{path.stem}")
 
 
 def select(name: str | None, dataset: str | None) -> tuple[str, ConfigDict]:

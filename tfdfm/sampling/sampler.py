@@ -82,13 +82,13 @@ class Sampler(tf.Module):
 
 
 class Local:
-    """A run's generator behind the interface of `tfdfm.client.client`'s clients."""
+    """A run's generator behind the interface of `tfdfm.client`'s clients."""
 
     def __init__(self, trained: Trained):
         self.num_classes = len(trained.class_names)
         self._functions = Sampler(trained).signatures()
 
-    def images(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> np.ndarray:
+    def images(self, seeds: Sequence[int], labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """float32 [N, H, W, C] in [0, 1] for N seeds (and labels of a conditional model)."""
         return self._run("serving_default", seed=np.asarray(seeds, np.int64), labels=labels)["images"]
 

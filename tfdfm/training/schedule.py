@@ -1,11 +1,11 @@
 """The steps at which a run logs, samples, tests, scores and saves."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-Step = int | tf.Tensor  # finished steps; the answers are a bool, or a bool tensor []
+Step: TypeAlias = int | tf.Tensor  # finished steps; the answers are a bool, or a bool tensor []
 
 
 class Schedule(NamedTuple):
