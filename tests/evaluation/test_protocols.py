@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tfdfm import arrays
 from tfdfm.classifiers import lookup
 from tfdfm.errors import Failure
 from tfdfm.evaluation import image_sets, protocols

@@ -1,4 +1,4 @@
-"""Protocols of the papers, followed exactly from fixed seeds; and the check that the Inception network is the papers'."""
+"""The papers' protocols, followed from fixed seeds, and the check that the Inception network is theirs."""
 
 from collections.abc import Sequence
 from pathlib import Path
