@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm import cli, latents, sample, train
+from tfdfm import cli, sample, train
 from tfdfm.errors import Failure, UsageError
+from tfdfm.latents import interpolate, labels_in_turn
 from tfdfm.sampling import restore
 from tfdfm.sampling.sampler import Local
 
@@ -74,8 +75,8 @@ def test_an_image_is_the_models_of_its_seed(made, tmp_path):
 
 
 def test_labels_come_in_turn(made):
-    assert latents.labels_in_turn([3, 5], 5, 10).tolist() == [3, 5, 3, 5, 3]
-    assert latents.labels_in_turn([], 12, 10).tolist() == [*range(10), 0, 1]
+    assert labels_in_turn([3, 5], 5, 10).tolist() == [3, 5, 3, 5, 3]
+    assert labels_in_turn([], 12, 10).tolist() == [*range(10), 0, 1]
     three, five = Local(restore.load(made(conditional=True))).images([0, 0], [3, 5])
     assert not np.array_equal(three, five)
 
@@ -95,7 +96,7 @@ def test_the_average_makes_the_images_where_it_is_kept(made):
 def test_interpolation_goes_from_each_latent_to_the_next(made, prior):
     ends, named = Local(restore.load(made(prior=prior))).latents(range(4))
     assert named == prior
-    path = latents.interpolate(ends, 8, prior)
+    path = interpolate(ends, 8, prior)
     assert path.shape == (3, 8, 8)
     np.testing.assert_allclose(path[:, 0], ends[:-1], atol=1e-5)
     np.testing.assert_allclose(path[:, -1], ends[1:], atol=1e-5)
@@ -144,7 +145,7 @@ def test_runs_that_cannot_be_drawn_from(made, tmp_path):
 
 def test_a_run_or_an_endpoint_and_not_both(made):
     for arguments in ([], [f"--run_dir={made()}", "--endpoint=localhost:1"]):
-        with pytest.raises(UsageError, match="Expected one of --run_dir and --endpoint"):
+        with pytest.raises(UsageError, match="Expected one of --run_dir, --export and --endpoint"):
             sample.main(cli.parse(["", *arguments], sample.define, ""))
 
 

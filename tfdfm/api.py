@@ -83,12 +83,12 @@ class Run:
             metrics: names as of `python -m tfdfm.evaluate`; the cheap ones by default.
             request: its flags num, reference, classifier, seed, splits, data_dir.
         """
-        from tfdfm.evaluation import pipeline, records
+        from tfdfm.evaluation import records, scores
         from tfdfm.evaluation.requests import Request
 
-        found = pipeline.evaluate(Request(self.run_dir, None, self.checkpoint, **request).task(), metrics)
-        records.write(self.run_dir / "evaluation" / f"{self.step}.json", found.scores, found.pictures)
-        return found.scores
+        found, _ = scores.evaluate(Request(self.run_dir, None, self.checkpoint, **request).evaluation(), metrics)
+        records.write(self.run_dir / "evaluation" / f"{self.step}.json", found.records, found.pictures)
+        return found.records
 
     def export(self, out: str | Path | None = None, *, batch_norm_latents: int = 0) -> Path:
         """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+REFERENCES = 100_000  # real images at most that samples are held against
 ROWS = 2048  # of a block that is worked on at a time: 32 MB of 2,048 features in float64
 
 
@@ -20,6 +21,11 @@ class LabelledImages(NamedTuple):
 def blocks(count: int, rows: int = ROWS) -> Iterator[slice]:
     """Slices that cover range(count), `rows` each but the last."""
     return (slice(start, min(start + rows, count)) for start in range(0, count, rows))
+
+
+def thinned(count: int, most: int = REFERENCES) -> slice:
+    """Every k-th row of `count`, `most` at most."""
+    return slice(None, None, max(-(-count // most), 1))
 
 
 def check_features(values: np.ndarray, name: str = "features", least: int = 2) -> np.ndarray:

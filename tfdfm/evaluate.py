@@ -88,13 +88,13 @@ def _request(values: flags.FlagValues):
 
 
 def _plain(values: flags.FlagValues):
-    from tfdfm.evaluation import pipeline
+    from tfdfm.evaluation import scores
 
     request = _request(values)
-    found = pipeline.evaluate(request.task(), values.metrics)
-    for name, why in found.left_out.items():
+    found, left_out = scores.evaluate(request.evaluation(), values.metrics)
+    for name, why in left_out.items():
         print(f"Left out: {name}. {why}")
-    return request.run_dir, found.scores, found.pictures
+    return request.run_dir, *found
 
 
 def _by_protocol(values: flags.FlagValues):

@@ -1,7 +1,8 @@
-"""Draws images from a run, or from an endpoint that serves its export.
+"""Draws images from a run, from its export, or from an endpoint that serves it.
 
     python -m tfdfm.sample --run_dir=runs/digits-seed0 --num=100 --out=digits.png
     python -m tfdfm.sample --run_dir=runs/mnist_conditional-seed0 --labels=3,5 --out=folder/
+    python -m tfdfm.sample --export=runs/digits-seed0/export --num=100 --out=digits.png
     python -m tfdfm.sample --endpoint=localhost:8500 --num=100 --out=digits.png
 
 A path that ends in .png gets one grid; any other is a folder that gets one file an image. Image i of --seed=N is the
@@ -21,6 +22,7 @@ BATCH = 64
 
 def define(values: flags.FlagValues):
     flags.DEFINE_string("run_dir", None, "a run of tfdfm.train", flag_values=values)
+    flags.DEFINE_string("export", None, "a version that tfdfm.export wrote, or their folder", flag_values=values)
     flags.DEFINE_string("endpoint", None, "HOST:PORT of a model server, instead of a run", flag_values=values)
     flags.DEFINE_string("model_name", "default", "the model's name at the endpoint", flag_values=values)
     flags.DEFINE_string("checkpoint", "last", "last, best or a step, of a run", flag_values=values)
@@ -38,8 +40,8 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> None:
-    if bool(values.run_dir) == bool(values.endpoint):
-        raise UsageError("Expected one of --run_dir and --endpoint.")
+    if sum(map(bool, (values.run_dir, values.export, values.endpoint))) != 1:
+        raise UsageError("Expected one of --run_dir, --export and --endpoint.")
     from tfdfm.latents import PER_SEED
 
     asked = _numbers(values.labels)
@@ -55,6 +57,10 @@ def _source(values: flags.FlagValues):
         from tfdfm.client import connect
 
         return connect(values.endpoint, model=values.model_name)
+    if values.export:
+        from tfdfm.sampling.sources import Export
+
+        return Export(Path(values.export))
     from tfdfm.sampling import restore
     from tfdfm.sampling.sampler import Local
 

@@ -73,7 +73,7 @@ def main(values: flags.FlagValues):
 
 def evaluation(run_dir: Path, count: int) -> tuple[float, float]:
     """Seconds of `evaluate` with its defaults: in the generator and the classifier, and besides."""
-    from tfdfm.evaluation import pipeline, subjects
+    from tfdfm.evaluation import image_sets, scores
     from tfdfm.evaluation.requests import Request
 
     inside = []
@@ -84,14 +84,14 @@ def evaluation(run_dir: Path, count: int) -> tuple[float, float]:
         inside.append(time.perf_counter() - begun)
         return result
 
-    task = Request(run_dir, None, num=count).task()  # trains the classifier if it never was
+    task = Request(run_dir, None, num=count).evaluation()  # trains the classifier if it never was
     task.classifier = task.classifier._replace(run=functools.partial(timed, task.classifier.run))
-    draw, start = subjects.Drawn.__getitem__, time.perf_counter()
-    subjects.Drawn.__getitem__ = lambda drawn, rows: timed(draw, drawn, rows)
+    draw, start = image_sets.Drawn.__getitem__, time.perf_counter()
+    image_sets.Drawn.__getitem__ = lambda drawn, rows: timed(draw, drawn, rows)
     try:
-        pipeline.evaluate(task)
+        scores.evaluate(task)
     finally:
-        subjects.Drawn.__getitem__ = draw
+        image_sets.Drawn.__getitem__ = draw
     return sum(inside), time.perf_counter() - start - sum(inside)
 
 

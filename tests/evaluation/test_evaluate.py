@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm import data
+from tfdfm import arrays, data
 from tfdfm.classifiers import features, lookup
 from tfdfm.errors import UsageError
-from tfdfm.evaluation import records, scores, subjects
+from tfdfm.evaluation import image_sets, records, scores
+from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.metrics import fid, inception_score, kid, precision_recall
 
 NUM = 130  # two batches and a bit
@@ -42,7 +43,7 @@ def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifie
     network = lookup.find(classifier)
     fake_features, logits = network.run(images)
     real_features, _ = network.run(real)
-    keys = features.digests(images)
+    keys = arrays.digests(images)
     pair = fid.statistics(real_features), fid.statistics(fake_features)
     near = precision_recall.precision_and_recall(real_features, fake_features)
     expected = {
@@ -50,7 +51,7 @@ def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifie
         "modified_inception_score": inception_score.modified_inception_score(logits),
         "frechet_distance": fid.frechet_distance(*pair),
         "kernel_distance": kid.kernel_distance(
-            real_features, fake_features, 100, NUM, keys=(features.digests(real), keys)
+            real_features, fake_features, 100, NUM, keys=(arrays.digests(real), keys)
         ).value,
         "precision": near.precision,
         "recall": near.recall,
@@ -124,14 +125,14 @@ def test_sub_folders_are_classes_by_name(score, tmp_path, classifier):
 
 def test_samples_are_made_in_batches_and_never_kept(score, unconditional, monkeypatch):
     asked = []
-    draw = subjects.Drawn.__getitem__
+    draw = image_sets.Drawn.__getitem__
 
     def spy(self, rows):
         images = draw(self, rows)
         asked.append(len(images))
         return images
 
-    monkeypatch.setattr(subjects.Drawn, "__getitem__", spy)
+    monkeypatch.setattr(image_sets.Drawn, "__getitem__", spy)
     score(f"--run_dir={unconditional}", "--num=1000", "--metrics=inception_score,frechet_distance,ms_ssim")
     assert sum(asked[:-1]) == 1000 and max(asked[:-1]) <= 64 and asked[-1] <= 200  # the last: pairs for MS-SSIM
 
@@ -170,11 +171,13 @@ def test_only_inceptions_scores_and_a_data_sets_bear_its_name(name, word):
     rng = np.random.default_rng(0)
     images = rng.integers(2, 256, (40, 8, 8, 1), dtype=np.uint8)
     network = lookup.Classifier(name, {"name": name}, 3, None)
-    fake = features.Features(rng.normal(size=(40, 5)), rng.normal(size=(40, 3)), features.digests(images))
-    task = scores.Task(subjects.Subject(images, None, (), {}, stored=True), classifier=network, fake=fake)
-    found = [key for metric in ("inception_score", "modified_inception_score") for key in scores.score(task, metric)]
+    fake = features.Features(rng.normal(size=(40, 5)), rng.normal(size=(40, 3)), arrays.digests(images))
+    this = Evaluation(image_sets.ScoredImages(images, None, (), {}, stored=True), classifier=network)
+    this.features = fake
+    both = ("inception_score", "modified_inception_score")
+    found = [key for metric in both for key in scores.score(this, metric).records]
     assert found == [f"{word}_score", f"modified_{word}_score"]
-    assert scores.select(["classifier_score"], task) == ["inception_score"]
+    assert scores.select(["classifier_score"], this) == ["inception_score"]
 
 
 def test_too_few_samples_leave_a_default_score_out_and_end_one_that_was_asked_for(score, unconditional, capsys):

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from tfdfm.classifiers import features, lookup
+from tfdfm import arrays
+from tfdfm.classifiers import lookup
 from tfdfm.errors import Failure
-from tfdfm.evaluation import protocols, subjects
+from tfdfm.evaluation import image_sets, protocols
 from tfdfm.metrics.inception_score import inception_score
 
 GROUP = 60
@@ -24,9 +25,9 @@ def runs(made):
 
 
 def expected(run_dir, classifier, first, count, groups):
-    images = subjects.of_run(run_dir, "last", count, 0, first).images[:]
+    images = image_sets.of_run(run_dir, "last", count, 0, first).images[:]
     logits = lookup.find(classifier).run(images)[1]
-    return inception_score(logits, groups, keys=features.digests(images))
+    return inception_score(logits, groups, keys=arrays.digests(images))
 
 
 def test_dfm_is_ten_groups(score, runs, classifier):
@@ -63,9 +64,9 @@ def test_the_protocols_use_the_papers_network_unless_told(runs, monkeypatch):
 def test_the_self_check_is_the_score_of_cifar10s_training_images(score, monkeypatch, capsys, classifier):
     """On digits in place of CIFAR-10."""
     monkeypatch.setattr(protocols, "REAL_IMAGES", "digits")
-    images = subjects.of_images("digits", 10 * GROUP, None).images
+    images = image_sets.of_images("digits", 10 * GROUP, None).images
     logits = lookup.find(classifier).run(images)[1]
-    value = inception_score(logits, 10, keys=features.digests(images)).value
+    value = inception_score(logits, 10, keys=arrays.digests(images)).value
     with pytest.raises(
         Failure, match=f"training images is {value:.2f}, the papers' 11.24: expected within 0.05. Check"
     ):

@@ -65,7 +65,7 @@ def test_training_and_evaluate_say_what_a_count_by_hand_says(run_dir, tmp_path, 
 
 def test_a_run_that_tells_no_classes_has_no_test_error(made):
     request = Request(made("digits-seed0"), None, num=10, classifier="efficientnet_lite0")
-    assert request._test() is None
+    assert request._test_error() is None
     flags = [f"--run_dir={request.run_dir}", "--metrics=test_error", "--num=10", "--classifier=efficientnet_lite0"]
     with pytest.raises(UsageError, match="test_error needs a run whose discriminator tells the classes"):
         evaluate.main(cli.parse(["", *flags], evaluate.define, ""))
@@ -75,7 +75,7 @@ def test_a_model_of_some_classes_is_tested_on_theirs_alone(run_dir):
     """What the run learned does not matter here: only which images are counted."""
     path = run_dir / "config.json"
     stored = json.loads(path.read_text())
-    path.write_text(json.dumps(stored | {"classes": [2, 5]}))
-    error, record = Request(run_dir, None)._test()()
+    path.write_text(json.dumps(stored | {"class_range": [2, 5]}))
+    error, record = Request(run_dir, None)._test_error()()
     labels = data.load("digits", image_size=8, split="test").labels
     assert record["images"] == np.sum((labels >= 2) & (labels < 5)) and 0 <= error <= 100

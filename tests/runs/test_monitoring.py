@@ -40,7 +40,7 @@ def quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(monitoring, "SAMPLES", COUNT)
         patch.setattr(monitoring, "PAIRS", 20)
-        patch.setattr(of_data, "judge", lambda *_: classifier())
+        patch.setattr(of_data, "find", lambda *_: classifier())
         yield
 
 

@@ -154,7 +154,7 @@ def test_told_to_stop_in_the_middle_it_gives_the_setting_back(find, tmp_path, mo
         with pytest.raises(SystemExit, match="143"):
             find("--num=1")
     with monkeypatch.context() as patch:  # between trainings
-        patch.setattr(loop.pipeline, "evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        patch.setattr(loop.scores, "evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(SystemExit, match="143"):
             find("--num=1")
     assert found(tmp_path) == {} and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

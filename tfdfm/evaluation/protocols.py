@@ -1,4 +1,4 @@
-"""What the papers did, exactly, from fixed seeds; and the check that the Inception network is the papers'."""
+"""The papers' protocols, followed from fixed seeds, and the check that the Inception network is theirs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +7,9 @@ from absl import logging
 
 from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import Failure
-from tfdfm.evaluation import pipeline, subjects
+from tfdfm.evaluation import image_sets, scores
+from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.evaluation.requests import Request
-from tfdfm.evaluation.scores import Task
 
 CLASSIFIER = "inception2015"  # unless another is asked for
 GROUP = 5000  # samples
@@ -19,8 +19,8 @@ REAL_IMAGES, REAL, TOLERANCE = "cifar10", 11.24, 0.05  # their Inception score (
 
 def dfm(request: Request) -> dict[str, dict]:
     """Warde-Farley & Bengio, section 2.2: the Inception score of ten groups of 5,000 samples, mean and deviation."""
-    subject = request._replace(num=CHOSEN * GROUP).subject()
-    return _scored(subject, request.classifier_found(CLASSIFIER), CHOSEN, "dfm")
+    images = request._replace(num=CHOSEN * GROUP).scored_images()
+    return _scored(images, request.load_classifier(CLASSIFIER), CHOSEN, "dfm")
 
 
 def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> tuple[Path, dict[str, dict]]:
@@ -32,17 +32,17 @@ def acgan(request: Request, candidates: Sequence[tuple[Path, str]]) -> tuple[Pat
     Returns:
         The chosen run and its score; the record lists what all candidates scored.
     """
-    classifier = request.classifier_found(CLASSIFIER)
+    classifier = request.load_classifier(CLASSIFIER)
     chosen = {}
     for run_dir, checkpoint in candidates:
-        subject = subjects.of_run(run_dir, checkpoint, CHOSEN * GROUP, seed=0)
-        (record,) = _scored(subject, classifier, CHOSEN, "acgan").values()
-        logging.info("%s at step %d: %.4g.", run_dir, subject.of["checkpoint"], record["value"])
+        images = image_sets.of_run(run_dir, checkpoint, CHOSEN * GROUP, seed=0)
+        (record,) = _scored(images, classifier, CHOSEN, "acgan").values()
+        logging.info("%s at step %d: %.4g.", run_dir, images.of["checkpoint"], record["value"])
         chosen[run_dir, checkpoint] = record
     best = max(chosen, key=lambda candidate: chosen[candidate]["value"])
-    subject = subjects.of_run(*best, REPORTED * GROUP, seed=0, first=CHOSEN * GROUP)
+    images = image_sets.of_run(*best, REPORTED * GROUP, seed=0, first=CHOSEN * GROUP)
     scored = [{**record["of"], "value": record["value"]} for record in chosen.values()]
-    found = _scored(subject, classifier, REPORTED, "acgan")
+    found = _scored(images, classifier, REPORTED, "acgan")
     return best[0], {name: {**record, "candidates": scored} for name, record in found.items()}
 
 
@@ -59,6 +59,6 @@ def self_check(request: Request) -> str:
     return f"{said}: the classifier is right."
 
 
-def _scored(subject: subjects.Subject, classifier: Classifier, groups: int, protocol: str) -> dict[str, dict]:
-    found = pipeline.evaluate(Task(subject, classifier=classifier, splits=groups), ["inception_score"])
-    return {name: {**record, "protocol": protocol} for name, record in found.scores.items()}
+def _scored(images: image_sets.ScoredImages, classifier: Classifier, groups: int, protocol: str) -> dict[str, dict]:
+    found, _ = scores.evaluate(Evaluation(images, classifier=classifier, splits=groups), ["inception_score"])
+    return {name: {**record, "protocol": protocol} for name, record in found.records.items()}

@@ -1,4 +1,4 @@
-"""From what a user asks for to what it takes: samples, real images and a classifier."""
+"""A user's request for scores, and the images, the classifier and the networks that it takes."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from tfdfm.arrays import LabelledImages
 from tfdfm.classifiers import lookup, of_data
 from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import UsageError
-from tfdfm.evaluation import subjects
-from tfdfm.evaluation.scores import Task
+from tfdfm.evaluation import image_sets
+from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.runs import ensembles, test_error
 from tfdfm.sampling import restore
 from tfdfm.training import build
@@ -31,32 +31,31 @@ class Request(NamedTuple):
     splits: int = 10
     data_dir: str | None = None
 
-    def task(self) -> Task:
+    def evaluation(self) -> Evaluation:
         """The samples, what they are held against and by which classifier."""
-        reference = self.real()
-        fake = self.subject()
-        of_run = {"discriminator": self._discriminator(reference), "test": self._test()}
-        return Task(fake, reference, self.classifier_found(), splits=self.splits, **of_run)
+        reference, scored = self.reference_images(), self.scored_images()
+        load = self._discriminator(reference), self._test_error()
+        return Evaluation(scored, reference, self.load_classifier(), self.splits, *load)
 
-    def subject(self) -> subjects.Subject:
+    def scored_images(self) -> image_sets.ScoredImages:
         if self.run_dir:
-            return subjects.of_run(self.run_dir, self.checkpoint, self.num or NUM, self.seed)
-        return subjects.of_images(self.images, self.num, self.data_dir)
+            return image_sets.of_run(self.run_dir, self.checkpoint, self.num or NUM, self.seed)
+        return image_sets.of_images(self.images, self.num, self.data_dir)
 
-    def real(self) -> subjects.Reference | None:
+    def reference_images(self) -> image_sets.ReferenceImages | None:
         name, size = self._reference
-        return subjects.reference(name, size, self.data_dir, self._classes()) if name else None
+        return image_sets.reference(name, size, self.data_dir, self._labels()) if name else None
 
-    def classifier_found(self, default: str | None = None) -> Classifier:
+    def load_classifier(self, default: str | None = None) -> Classifier:
         """The classifier asked for; by default the one of the reference's own labels, EfficientNet if it has none."""
         name, size = self._reference
-        known = bool(name) and subjects.labelled(name, self.data_dir)
+        known = bool(name) and image_sets.labelled(name, self.data_dir)
         asked = self.classifier or default or ("dataset" if known else "efficientnet_lite0")
         if asked == "dataset" and not name:
             raise UsageError("The classifier 'dataset' learns from the labels of real images: set --reference.")
         if not name:
             return lookup.find(asked)
-        return of_data.find(asked, subjects.training_set(name), size, self.data_dir)
+        return of_data.find(asked, image_sets.training_set(name), size, self.data_dir)
 
     @property
     def _reference(self) -> tuple[str | None, int | None]:
@@ -66,7 +65,7 @@ class Request(NamedTuple):
         config, *_ = restore.described(self.run_dir)
         return self.reference or config.dataset, config.image_size
 
-    def _classes(self) -> range | None:
+    def _labels(self) -> range | None:
         """The classes of its data that the run learns from; None: all, or scored against other data."""
         if self.reference or not self.run_dir:
             return None
@@ -78,7 +77,7 @@ class Request(NamedTuple):
         found = ensembles.own_classes(config, count)
         return None if found == range(count) else found
 
-    def _test(self):
+    def _test_error(self):
         """What the test error needs, made when asked for; None of a run that tells no classes."""
         if not self.run_dir:
             return None
@@ -87,7 +86,7 @@ class Request(NamedTuple):
             return None
 
         def made():
-            found = subjects.reference(f"{config.dataset}:test", config.image_size, self.data_dir, self._own(config))
+            found = image_sets.reference(f"{config.dataset}:test", config.image_size, self.data_dir, self._own(config))
             images = data.Images(found.name, "", found.images, found.labels, found.class_names)
             images = ensembles.own(config, images)
             return test_error.HeldOut(
@@ -96,7 +95,7 @@ class Request(NamedTuple):
 
         return made
 
-    def _discriminator(self, reference: subjects.Reference | None):
+    def _discriminator(self, reference: image_sets.ReferenceImages | None):
         """What separability needs, made when asked for; None where it cannot be had."""
         if not (self.run_dir and reference and reference.labels is not None):
             return None
@@ -104,7 +103,7 @@ class Request(NamedTuple):
         def made():
             layers = restore.activations(self.run_dir, self.checkpoint)
             name, size = self._reference
-            sets = of_data.sets(subjects.training_set(name), size, self.data_dir)
+            sets = of_data.sets(image_sets.training_set(name), size, self.data_dir)
             return layers, *(LabelledImages(*(part[:: -(-len(part) // SVM)] for part in each)) for each in sets)
 
         return made

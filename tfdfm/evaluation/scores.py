@@ -1,94 +1,89 @@
 """Every score by name: what it needs, and what its record says beside the value."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 
 from tfdfm import arrays
-from tfdfm import images as pictures
-from tfdfm.arrays import blocks, digests
-from tfdfm.classifiers.features import Features
-from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import UsageError, nearest
-from tfdfm.evaluation.subjects import Reference, Subject, asked_labels
-from tfdfm.metrics import fid, inception_score, kid, ms_ssim, nearest_neighbours, precision_recall, sliced_wasserstein
+from tfdfm.evaluation.evaluation import Evaluation
+from tfdfm.images import grid
+from tfdfm.metrics import inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
 from tfdfm.metrics.accuracy import accuracy, accuracy_by_resolution, joint
 from tfdfm.metrics.separability import separability
 
 SUBSETS, SUBSET = 100, 1000  # of the kernel distance
-MANIFOLD, PATCHED, SHOWN = 10_000, 1000, 100  # samples at most: precision and recall, patches, nearest neighbours
+MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: precision and recall, patches, nearest neighbours
 PAIRS = 100  # of each class
 SMALLEST = 8  # pixels, of the resolutions at which samples are classified
 
 
-@dataclass
-class Task:
-    """What the scores are made of."""
+class Found(NamedTuple):
+    """What a metric, or an evaluation, has found."""
 
-    subject: Subject
-    reference: Reference | None = None
-    classifier: Classifier | None = None
-    fake: Features | None = None  # of the subject's images, where there is a classifier
-    real: Features | None = None  # of the reference's
-    splits: int = 10
-    discriminator: Callable[[], tuple] | None = None  # layers, training and held-out images, of a run
-    test: Callable[[], tuple[float, dict]] | None = None  # error and what it was tested on, of a run that classifies
-    pictures: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @cached_property
-    def keys(self) -> np.ndarray:
-        if self.fake:
-            return self.fake.keys
-        images = self.subject.images
-        return np.concatenate([digests(images[block]) for block in blocks(len(images), 256)])
-
-    @cached_property
-    def labels(self) -> np.ndarray | None:
-        """int64 [N] the classes asked for, as the reference numbers them."""
-        return asked_labels(self.subject, self.reference.class_names) if self.reference else None
-
-    def chosen(self, count: int) -> np.ndarray:
-        """Rows of at most `count` images, whatever the order in which they came."""
-        return arrays.shuffled(self.keys, 0)[:count]
+    records: dict[str, dict[str, Any]]  # by the name of a value
+    pictures: dict[str, np.ndarray] = {}  # uint8 [H, W, C]
 
 
 class Metric(NamedTuple):
-    compute: Callable[[Task], dict[str, dict[str, Any]]]
+    compute: Callable[[Evaluation], Found]
     needs: tuple[str, ...]
     default: bool = True
 
 
-def select(asked: Iterable[str] | None, task: Task) -> list[str]:
+def evaluate(this: Evaluation, asked: Iterable[str] | None = None) -> tuple[Found, dict[str, str]]:
+    """All scores asked for, or every cheap one that can be had; and of those left out for want of samples: why.
+
+    Raises:
+        UsageError: a metric that is unknown or asked for in vain.
+    """
+    names, records, pictures, left_out = select(asked, this), {}, {}, {}
+    if any("classifier" in METRICS[name].needs for name in names):
+        this.features  # noqa: B018 - first: the samples, made once, give their keys, too
+    for name in names:
+        try:
+            found = score(this, name)
+        except ValueError as error:
+            if asked is not None:
+                raise UsageError(f"{name}: {error}") from error
+            left_out[name] = str(error)
+        else:
+            records |= found.records
+            pictures |= found.pictures
+        logging.info("%s: done.", name)
+    return Found(records, pictures), left_out
+
+
+def select(asked: Iterable[str] | None, this: Evaluation) -> list[str]:
     """The metrics asked for, or all cheap ones that what is here allows.
 
     Raises:
         UsageError: an unknown one, or one that needs what is not here.
     """
     if asked is None:
-        return [name for name, metric in METRICS.items() if metric.default and not missing(metric, task)]
+        return [name for name, metric in METRICS.items() if metric.default and not missing(metric, this)]
     names = [ALIASES.get(name, name) for name in asked]
     for name in names:
         if name not in METRICS:
             raise UsageError(nearest("metric", name, METRICS) + " Set --metrics.")
-        if lacking := missing(METRICS[name], task):
+        if lacking := missing(METRICS[name], this):
             raise UsageError(f"{name} needs {HOW[lacking]}.")
     return names
 
 
-def missing(metric: Metric, task: Task) -> str | None:
+def missing(metric: Metric, this: Evaluation) -> str | None:
     """The first of its needs that is not here."""
     here = {
-        "classifier": task.classifier,
-        "reference": task.reference,
-        "labels": task.labels is not None,
-        "own classes": task.classifier
-        and task.reference
-        and task.classifier.num_classes == len(task.reference.class_names),
-        "discriminator": task.discriminator,
-        "classes": task.test,
+        "classifier": this.classifier,
+        "reference": this.reference,
+        "labels": this.labels is not None,
+        "own classes": this.classifier
+        and this.reference
+        and this.classifier.num_classes == len(this.reference.class_names),
+        "discriminator": this.load_discriminator,
+        "test error": this.load_test_error,
     }
     return next((need for need in metric.needs if not here[need]), None)
 
@@ -99,135 +94,125 @@ HOW = {
     "labels": "samples with classes that the reference has: a conditional run, or a folder with a sub-folder for each",
     "own classes": "a classifier of the reference's own classes: set --classifier=dataset",
     "discriminator": "the discriminator of an unconditional run and a data set with labels: set --run_dir",
-    "classes": "a run whose discriminator tells the classes of data with test images: set --run_dir",
+    "test error": "a run whose discriminator tells the classes of data with test images: set --run_dir",
 }
 
 
-def score(task: Task, name: str) -> dict[str, dict]:
-    """{name of a value: its record} of one metric: value, then all that another value must share to compare.
+def score(this: Evaluation, name: str) -> Found:
+    """The records and pictures of one metric; a record has value, then all that another value must share to compare.
 
     Raises:
         ValueError: samples that this metric cannot be computed of.
     """
     metric = METRICS[name]
-    conditions = {"samples": len(task.subject.images)}
+    conditions = {"samples": len(this.scored.images)}
     if "classifier" in metric.needs:
-        conditions["classifier"] = task.classifier.record
+        conditions["classifier"] = this.classifier.record
     if "reference" in metric.needs:
-        conditions["reference"] = task.reference.record
-    return {
-        key: {"value": None, **conditions, **entry, "of": task.subject.of}
-        for key, entry in metric.compute(task).items()
-    }
+        conditions["reference"] = this.reference.record
+    found = metric.compute(this)
+    records = {key: {"value": None, **conditions, **each, "of": this.scored.of} for key, each in found.records.items()}
+    return found._replace(records=records)
 
 
-def _inception(task: Task) -> dict:
-    found = inception_score.inception_score(task.fake.logits, task.splits, keys=task.fake.keys)
-    return {_named("inception_score", task): {"value": found.value, "spread": found.spread, "splits": task.splits}}
+def _inception(this: Evaluation) -> Found:
+    found = samples.inception(this.features, this.splits)
+    return Found({_named("inception_score", this): found._asdict() | {"splits": this.splits}})
 
 
-def _modified(task: Task) -> dict:
-    return {
-        _named("modified_inception_score", task): {"value": inception_score.modified_inception_score(task.fake.logits)}
-    }
+def _modified(this: Evaluation) -> Found:
+    value = inception_score.modified_inception_score(this.features.logits)
+    return Found({_named("modified_inception_score", this): {"value": value}})
 
 
-def _named(name: str, task: Task) -> str:
+def _named(name: str, this: Evaluation) -> str:
     """EfficientNet's scores look like Inception's (ImageNet's classes too) and are not."""
-    return name.replace("inception", "classifier") if task.classifier.name == "efficientnet_lite0" else name
+    return name.replace("inception", "classifier") if this.classifier.name == "efficientnet_lite0" else name
 
 
-def _frechet(task: Task) -> dict:
-    real, fake = (fid.statistics(which.features) for which in (task.real, task.fake))
-    return {"frechet_distance": {"value": fid.frechet_distance(real, fake)}}
+def _frechet(this: Evaluation) -> Found:
+    return Found({"frechet_distance": {"value": samples.frechet(this.reference_statistics, this.features)}})
 
 
-def _kernel(task: Task) -> dict:
-    size = min(SUBSET, len(task.real.features), len(task.fake.features))
-    keys = (task.real.keys, task.fake.keys)
-    found = kid.kernel_distance(task.real.features, task.fake.features, SUBSETS, size, keys=keys)
-    return {"kernel_distance": {"value": found.value, "spread": found.spread, "subsets": SUBSETS, "subset": size}}
+def _kernel(this: Evaluation) -> Found:
+    real, fake = this.reference_features, this.features
+    size = min(SUBSET, len(real.features), len(fake.features))
+    found = kid.kernel_distance(real.features, fake.features, SUBSETS, size, keys=(real.keys, fake.keys))
+    return Found({"kernel_distance": found._asdict() | {"subsets": SUBSETS, "subset": size}})
 
 
-def _manifold(task: Task) -> dict:
-    real, fake = (which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in (task.real, task.fake))
+def _manifold(this: Evaluation) -> Found:
+    both = this.reference_features, this.features
+    real, fake = (which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in both)
     found = precision_recall.precision_and_recall(real, fake)
     about = {"samples": len(fake), "real_samples": len(real), "neighbours": 3}
-    return {"precision": {"value": found.precision} | about, "recall": {"value": found.recall} | about}
+    return Found({"precision": {"value": found.precision} | about, "recall": {"value": found.recall} | about})
 
 
-def _similar(task: Task) -> ms_ssim.Similarity:
-    labels = task.subject.labels
-    labels = np.zeros(len(task.subject.images), np.int64) if labels is None else labels
-    return ms_ssim.class_similarity(task.subject.images, labels, PAIRS, keys=task.keys)
+def _similarity(this: Evaluation) -> Found:
+    found = samples.similarity(this.scored.images, this.scored.labels, this.keys, PAIRS)
+    record, names = {"value": float(found.values.mean())}, this.scored.class_names
+    if names:
+        record |= {"spread": float(found.values.std()), "per_class": _per_class(names, found.labels, found.values)}
+    return Found({"ms_ssim": record | {"pairs": PAIRS, "classes_scored": len(found.labels)}})
 
 
-def _similarity(task: Task) -> dict:
-    found, names = _similar(task), task.subject.class_names
-    per_class = _by_class(names, found.labels, found.values) if names else {}
-    about = {"spread": float(found.values.std()), "per_class": per_class} if names else {}
-    return {
-        "ms_ssim": {"value": float(found.values.mean())} | about | {"pairs": PAIRS, "classes_scored": len(found.labels)}
-    }
+def _accuracy(this: Evaluation) -> Found:
+    found = accuracy(this.features.logits, this.labels)
+    per_class = _per_class(this.reference.class_names, found.labels, found.values)
+    return Found({"accuracy": {"value": found.value, "per_class": per_class}})
 
 
-def _accuracy(task: Task) -> dict:
-    found = accuracy(task.fake.logits, task.labels)
-    classes = _by_class(task.reference.class_names, found.labels, found.values)
-    return {"accuracy": {"value": found.value, "per_class": classes}}
-
-
-def _resolutions(task: Task) -> dict:
-    side = task.subject.images[:1].shape[1]
+def _resolutions(this: Evaluation) -> Found:
+    side = this.scored.images[:1].shape[1]
     sizes = [side >> halved for halved in range(side.bit_length()) if side >> halved >= min(SMALLEST, side)]
-    images, labels = task.subject.images, task.labels
-    found = accuracy_by_resolution(images, labels, sizes, lambda batch: task.classifier.run(batch)[1])
+    images, labels = this.scored.images, this.labels
+    found = accuracy_by_resolution(images, labels, sizes, lambda batch: this.classifier.run(batch)[1])
     about = {str(size): found[size].value for size in sizes}
-    return {"accuracy_by_resolution": {"value": found[side].value, "resolutions": about}}
+    return Found({"accuracy_by_resolution": {"value": found[side].value, "resolutions": about}})
 
 
-def _joint(task: Task) -> dict:
-    similar = ms_ssim.class_similarity(task.subject.images, task.labels, PAIRS, keys=task.keys)
-    found = joint(accuracy(task.fake.logits, task.labels), similar)
-    pairs = np.stack([found.accuracy, found.similarity], 1)
-    classes = _by_class(task.reference.class_names, found.labels, pairs)
-    return {"accuracy_and_ms_ssim": {"value": found.correlation, "per_class": classes, "pairs": PAIRS}}
+def _joint(this: Evaluation) -> Found:
+    similar = samples.similarity(this.scored.images, this.labels, this.keys, PAIRS)
+    found = joint(accuracy(this.features.logits, this.labels), similar)
+    values = np.stack([found.accuracy, found.similarity], 1)
+    per_class = _per_class(this.reference.class_names, found.labels, values)
+    return Found({"accuracy_and_ms_ssim": {"value": found.correlation, "per_class": per_class, "pairs": PAIRS}})
 
 
-def _by_class(names: tuple[str, ...], classes: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    return {names[label]: value.tolist() for label, value in zip(classes, values, strict=True)}
+def _per_class(names: tuple[str, ...], labels: np.ndarray, values: np.ndarray) -> dict[str, Any]:
+    return {names[label]: value.tolist() for label, value in zip(labels, values, strict=True)}
 
 
-def _neighbours(task: Task) -> dict:
-    samples = task.subject.images[np.sort(task.chosen(SHOWN))]
-    found = nearest_neighbours.nearest(samples, task.reference.images)
-    near = task.reference.images[found.rows]
-    columns = np.stack([samples, near], 1).reshape(-1, *samples.shape[1:])
-    task.pictures["nearest_neighbours"] = pictures.grid(columns, 20)
-    per_pixel = found.distances / np.prod(samples.shape[1:])
-    about = {"spread": float(per_pixel.std()), "samples": len(samples), "rows": found.rows.tolist()}
-    return {"nearest_neighbours": {"value": float(per_pixel.mean())} | about}
+def _neighbours(this: Evaluation) -> Found:
+    chosen = this.scored.images[np.sort(this.chosen(NEIGHBOURS))]
+    found = nearest_neighbours.nearest(chosen, this.reference.images)
+    pairs = np.stack([chosen, this.reference.images[found.rows]], 1).reshape(-1, *chosen.shape[1:])
+    per_pixel = found.distances / np.prod(chosen.shape[1:])
+    about = {"spread": float(per_pixel.std()), "samples": len(chosen), "rows": found.rows.tolist()}
+    record = {"value": float(per_pixel.mean())} | about
+    return Found({"nearest_neighbours": record}, {"nearest_neighbours": grid(pairs, 20)})
 
 
-def _wasserstein(task: Task) -> dict:
-    count = min(PATCHED, len(task.subject.images), len(task.reference.images))
-    every = len(task.reference.images) // count
-    real = task.reference.images[::every][:count]
-    levels = sliced_wasserstein.sliced_wasserstein(real, task.subject.images[np.sort(task.chosen(count))])
+def _wasserstein(this: Evaluation) -> Found:
+    count = min(PATCHED, len(this.scored.images), len(this.reference.images))
+    every = len(this.reference.images) // count
+    real = this.reference.images[::every][:count]
+    levels = sliced_wasserstein.sliced_wasserstein(real, this.scored.images[np.sort(this.chosen(count))])
     about = {str(level.side): {"distance": level.distance, "floor": level.floor} for level in levels}
     mean = float(np.mean([level.distance for level in levels]))
-    return {"sliced_wasserstein_distance": {"value": mean, "samples": count, "levels": about}}
+    return Found({"sliced_wasserstein_distance": {"value": mean, "samples": count, "levels": about}})
 
 
-def _separability(task: Task) -> dict:
-    layers, training, held_out = task.discriminator()
-    value = separability(layers, training, held_out)
-    return {"separability": {"value": value, "samples": len(held_out.images), "training_samples": len(training.images)}}
+def _separability(this: Evaluation) -> Found:
+    layers, training, held_out = this.discriminator
+    record = {"samples": len(held_out.images), "training_samples": len(training.images)}
+    return Found({"separability": {"value": separability(layers, training, held_out)} | record})
 
 
-def _test(task: Task) -> dict:
-    error, reference = task.test()
-    return {"test_error": {"value": error, "samples": reference["images"], "reference": reference}}
+def _test_error(this: Evaluation) -> Found:
+    error, reference = this.test_error
+    return Found({"test_error": {"value": error, "samples": reference["images"], "reference": reference}})
 
 
 METRICS = {
@@ -238,7 +223,7 @@ METRICS = {
     "precision_and_recall": Metric(_manifold, ("classifier", "reference")),
     "ms_ssim": Metric(_similarity, ()),
     "accuracy": Metric(_accuracy, ("classifier", "labels", "own classes")),
-    "test_error": Metric(_test, ("classes",)),
+    "test_error": Metric(_test_error, ("test error",)),
     "accuracy_by_resolution": Metric(_resolutions, ("classifier", "labels", "own classes"), default=False),
     "accuracy_and_ms_ssim": Metric(_joint, ("classifier", "labels", "own classes"), default=False),
     "nearest_neighbours": Metric(_neighbours, ("reference",), default=False),

@@ -14,9 +14,9 @@ from tfdfm import arrays, data, latents
 from tfdfm.classifiers.features import BATCH, cached, features
 from tfdfm.classifiers.lookup import Classifier
 from tfdfm.images import to_uint8
-from tfdfm.metrics import fid
-from tfdfm.metrics.inception_score import inception_score
-from tfdfm.metrics.ms_ssim import Similarity, class_similarity
+from tfdfm.metrics import fid, samples
+from tfdfm.metrics.ms_ssim import Similarity
+from tfdfm.progress import progress
 from tfdfm.runs import metrics_log
 from tfdfm.runs.checkpoints import Checkpoints
 
@@ -37,19 +37,20 @@ class Scorer:
 
     def __init__(self, classifier: Classifier, images: data.Images, *, conditional: bool):
         self.names = [f"in class {name}" for name in images.class_names] if conditional else ["of any two"]
-        self._classifier, self._classes = classifier, len(self.names)
-        real = cached(images.pixels, classifier)
+        self._classifier, every = classifier, arrays.thinned(len(images.pixels))
+        pixels = images.pixels[every]
+        real = cached(pixels, classifier, progress("Reference", len(pixels)))
         self._real = fid.statistics(real.features)
-        labels = images.labels if conditional else np.zeros(len(images.pixels), np.int64)
-        self.similarity = self._similarity(images.pixels, labels, real.keys)
+        labels = images.labels[every] if conditional else np.zeros(len(pixels), np.int64)
+        self.similarity = self._similarity(pixels, labels, real.keys)
 
-    def score(self, samples: np.ndarray) -> tuple[dict[str, float], Similarity]:
+    def score(self, drawn: np.ndarray) -> tuple[dict[str, float], Similarity]:
         """Scores of uint8 samples [N, H, W, C] by their names in metrics.jsonl; MS-SSIM inside each class."""
-        found = features(samples, self._classifier)
-        similarity = self._similarity(samples, np.arange(len(samples)) % self._classes, found.keys)
+        found = features(drawn, self._classifier)
+        similarity = self._similarity(drawn, np.arange(len(drawn)) % len(self.names), found.keys)
         scores = {
-            DISTANCE: fid.frechet_distance(self._real, fid.statistics(found.features)),
-            "score/inception_score": inception_score(found.logits, splits=1, keys=found.keys).value,
+            DISTANCE: samples.frechet(self._real, found),
+            "score/inception_score": samples.inception(found, splits=1).value,
             "score/ms_ssim": float(similarity.values.mean()),
         }
         return scores, similarity
@@ -60,14 +61,14 @@ class Scorer:
         if not (kept := counts[labels] > 1).all():
             images, labels, keys = images[kept], labels[kept], keys[kept]
         least = counts[counts > 1].min()
-        pairs = min(max(PAIRS // self._classes, 1), least * (least - 1) // 2)
-        return class_similarity(images, labels, int(pairs), keys=keys)
+        pairs = min(max(PAIRS // len(self.names), 1), least * (least - 1) // 2)
+        return samples.similarity(images, labels, keys, int(pairs))
 
 
 class Scores(keras.callbacks.Callback):
     """Adds the scores of the samples to the logs of each `score_every`-th and the last step.
 
-    Every worker draws them, as drawing may need all; the one with an `scorer` scores. A word, once each, where the
+    Every worker draws them, as drawing may need all; the one with a `scorer` scores. A word, once each, where the
     scores decay and where the samples of a class become alike.
     """
 
@@ -81,9 +82,9 @@ class Scores(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict) -> None:
         step = int(self.model.step.numpy())
         if self.model.schedule.due("score", step):
-            samples = self._samples()
+            drawn = self._samples()
             if self._scorer:
-                scores, similarity = self._scorer.score(samples)
+                scores, similarity = self._scorer.score(drawn)
                 logs.update(scores)
                 self._watch_decay(step, scores[DISTANCE])
                 self._watch_collapse(step, similarity)

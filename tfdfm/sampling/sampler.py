@@ -1,14 +1,11 @@
 """A trained generator as a module of plain TensorFlow: image = f(weights, seed, label), with no tfdfm to run it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow as tf
 
 from tfdfm import latents
 from tfdfm.sampling.restore import Trained
-
-BATCH = 64  # rows that the sampler runs at once
+from tfdfm.sampling.sources import Signatures
 
 
 class Sampler(tf.Module):
@@ -81,32 +78,10 @@ class Sampler(tf.Module):
         return self._images({"seed": inputs["seed"], "labels": labels}) | {"labels": labels}
 
 
-class Local:
-    """A run's generator behind the interface of `tfdfm.client`'s clients."""
+class Local(Signatures):
+    """A run's generator as a source of images."""
 
     def __init__(self, trained: Trained):
-        self.num_classes = len(trained.class_names)
-        self._functions = Sampler(trained).signatures()
-
-    def images(self, seeds: Sequence[int], labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """float32 [N, H, W, C] in [0, 1] for N seeds (and labels of a conditional model)."""
-        return self._run("serving_default", seed=np.asarray(seeds, np.int64), labels=labels)["images"]
-
-    def latents(self, seeds: Sequence[int]) -> tuple[np.ndarray, str]:
-        """(float32 [N, Z], "uniform" or "normal")."""
-        found = self._run("latents", seed=np.asarray(seeds, np.int64))
-        return found["latents"], found["prior"][0].decode()
-
-    def from_latents(self, latents: np.ndarray, labels: Sequence[int] | None = None) -> np.ndarray:
-        """float32 [N, H, W, C] in [0, 1] for latents [N, Z]."""
-        return self._run("from_latents", latents=np.asarray(latents, np.float32), labels=labels)["images"]
-
-    def _run(self, name: str, *, labels: Sequence[int] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        if labels is not None:
-            inputs["labels"] = np.asarray(labels, np.int64)
-        count = len(next(iter(inputs.values())))
-        parts = [
-            self._functions[name]({key: tf.constant(value[start : start + BATCH]) for key, value in inputs.items()})
-            for start in range(0, count, BATCH)
-        ]
-        return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
+        made = Sampler(trained).signatures()
+        functions = {name: lambda _of=function, **inputs: _of(inputs) for name, function in made.items()}
+        super().__init__(functions, len(trained.class_names))

@@ -1,4 +1,4 @@
-"""Writes a sampler as one version of a servable: a SavedModel with its card, class names and warm-up requests."""
+"""One version of a servable, written from a sampler: a SavedModel with its card, class names and warm-up requests."""
 
 import json
 import os
@@ -15,7 +15,8 @@ import tfdfm
 from tfdfm import files, latents
 from tfdfm.networks.layers import BatchStatistics
 from tfdfm.sampling.restore import Trained
-from tfdfm.sampling.sampler import BATCH, Sampler
+from tfdfm.sampling.sampler import Sampler
+from tfdfm.sampling.sources import BATCH
 
 CARD, CLASSES = "model_card.json", "class_names.txt"
 

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from tfdfm import recipes
 from tfdfm.classifiers import of_data
 from tfdfm.errors import Diverged, UsageError, nearest
-from tfdfm.evaluation import pipeline, scores
+from tfdfm.evaluation import scores
 from tfdfm.evaluation.requests import Request
 from tfdfm.runs import metrics_log, run
 from tfdfm.searching import claims, grid, results
@@ -39,8 +39,8 @@ class Search(NamedTuple):
             if name not in scores.METRICS | scores.ALIASES:
                 raise UsageError(nearest("metric", name, scores.METRICS) + " Set --metrics.")
         config, _ = run.resolve(self.base, self.data_dir)
-        judge = of_data.find(self.classifier, config.dataset, config.image_size, self.data_dir)
-        scoring = {"metrics": self.metrics, "samples": self.samples, "classifier": judge.record}
+        classifier = of_data.find(self.classifier, config.dataset, config.image_size, self.data_dir)
+        scoring = {"metrics": self.metrics, "samples": self.samples, "classifier": classifier.record}
         results.describe(self.directory, {"recipe": recipes.check(self.base).to_dict(), "scoring": scoring})
 
     def finished(self, setting: Setting) -> bool:
@@ -105,7 +105,8 @@ def _finish(this: Search, setting: Setting, claim: claims.Claim) -> None:
 
 def _score(this: Search, run_dir: Path) -> dict[str, dict]:
     request = Request(run_dir, None, classifier=this.classifier, num=this.samples, data_dir=this.data_dir)
-    return pipeline.evaluate(request.task(), this.metrics).scores
+    found, _ = scores.evaluate(request.evaluation(), this.metrics)
+    return found.records
 
 
 def _leave(number: int, frame: object = None) -> None:

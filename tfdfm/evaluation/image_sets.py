@@ -1,29 +1,48 @@
-"""Whose images are scored, and against which: samples of a run, a folder of images, a data set."""
+"""The images that are scored and those that they are scored against: a run's samples, a folder's, a data set's."""
 
+from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from absl import logging
 
-from tfdfm import data, latents
+from tfdfm import arrays, data, latents
 from tfdfm import images as pictures
 from tfdfm.arrays import content
 from tfdfm.errors import UsageError
 from tfdfm.sampling import restore
 from tfdfm.sampling.sampler import Local
+from tfdfm.sampling.sources import ImageSource
 
-REFERENCES = 100_000  # images of a reference set at most: every k-th one of larger sets
+
+class Stored:
+    """Images on disk as a source: seed i is the i-th of them, whose label is its own."""
+
+    def __init__(self, pixels: np.ndarray):
+        self.num_classes, self._pixels = 0, pixels
+
+    def images(self, seeds: Iterable[int], labels: Iterable[int] | None = None) -> np.ndarray:
+        """float32 [N, H, W, C] in [0, 1]."""
+        if labels is not None:
+            raise UsageError("Expected no labels of stored images, which have their own. Leave them out.")
+        return self._pixels[np.asarray(seeds)].astype(np.float32) / 255
 
 
 class Drawn:
-    """The samples of a run as if they were an array uint8 [N, H, W, C]: made when asked for, never kept."""
+    """The images of a source as if they were an array uint8 [N, H, W, C]: made when asked for, never kept."""
 
-    def __init__(self, source: Local, seeds: range, labels: np.ndarray | None):
+    def __init__(self, source: ImageSource, seeds: range, labels: np.ndarray | None = None):
         self._source, self._seeds, self._labels = source, seeds, labels
 
     def __len__(self) -> int:
         return len(self._seeds)
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, C)"""
+        return len(self), *self[:1].shape[1:]
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         seeds = np.asarray(self._seeds)[rows]
@@ -31,8 +50,8 @@ class Drawn:
         return pictures.unit_to_uint8(self._source.images(seeds, labels))
 
 
-class Subject(NamedTuple):
-    """What is scored."""
+class ScoredImages(NamedTuple):
+    """The images that are scored."""
 
     images: np.ndarray | Drawn  # uint8 [N, H, W, C]
     labels: np.ndarray | None  # int64 [N], the classes asked for
@@ -40,8 +59,14 @@ class Subject(NamedTuple):
     of: dict  # whose images they are, for the record
     stored: bool  # on disk
 
+    def labels_among(self, class_names: tuple[str, ...]) -> np.ndarray | None:
+        """int64 [N] the labels as numbers of `class_names`; None where there are none or of other classes."""
+        if self.labels is None or not set(self.class_names) <= set(class_names):
+            return None
+        return np.array([class_names.index(name) for name in self.class_names])[self.labels]
 
-class Reference(NamedTuple):
+
+class ReferenceImages(NamedTuple):
     """Real images to score against."""
 
     name: str
@@ -51,7 +76,7 @@ class Reference(NamedTuple):
     record: dict
 
 
-def of_run(run_dir: Path, checkpoint: str, count: int, seed: int, first: int = 0) -> Subject:
+def of_run(run_dir: Path, checkpoint: str, count: int, seed: int, first: int = 0) -> ScoredImages:
     """Samples `first` to `first + count` of a run's seed: image i is that of `python -m tfdfm.sample` for that seed.
 
     A conditional model is asked for its classes in turn.
@@ -68,10 +93,10 @@ def of_run(run_dir: Path, checkpoint: str, count: int, seed: int, first: int = 0
         "first": first,
     }
     drawn = Drawn(Local(trained), range(start, start + count), labels)
-    return Subject(drawn, labels, trained.class_names, of, stored=False)
+    return ScoredImages(drawn, labels, trained.class_names, of, stored=False)
 
 
-def of_images(name: str, count: int | None, data_dir: str | None) -> Subject:
+def of_images(name: str, count: int | None, data_dir: str | None) -> ScoredImages:
     """Images of a folder or a data set, all or evenly spaced.
 
     Raises:
@@ -87,19 +112,21 @@ def of_images(name: str, count: int | None, data_dir: str | None) -> Subject:
         raise UsageError(f"Expected pixels in 0..255, found none above 1 in {name}: scale them by 255 before saving.")
     of = {"images": name, "source": found.source, "content": content(pixels)}
     labels = None if found.labels is None else found.labels[rows].astype(np.int64)
-    return Subject(pixels, labels, found.class_names, of, stored=True)
+    return ScoredImages(Drawn(Stored(pixels), range(len(pixels))), labels, found.class_names, of, stored=True)
 
 
-def reference(name: str, image_size: int | None, data_dir: str | None, classes: range | None = None) -> Reference:
-    """A data set's images, or a folder's; NAME:test for the ones that are held out; of some classes alone."""
+def reference(name: str, image_size: int | None, data_dir: str | None, labels: range | None = None) -> ReferenceImages:
+    """A data set's images, or a folder's; NAME:test for the ones that are held out; of some labels alone."""
     found = _load(name, image_size, data_dir)
-    if classes is not None:
-        rows = np.flatnonzero(np.isin(found.labels, classes))
+    if labels is not None:
+        rows = np.flatnonzero(np.isin(found.labels, labels))
         found = found._replace(pixels=data.Rows(found.pixels, rows), labels=found.labels[rows])
-    every = slice(None, None, -(-len(found.pixels) // REFERENCES))
+    every = arrays.thinned(len(found.pixels))
     pixels = found.pixels[every]
     record = {"name": name, "source": found.source, "images": len(pixels), "content": content(pixels)}
-    return Reference(name, pixels, None if found.labels is None else found.labels[every], found.class_names, record)
+    return ReferenceImages(
+        name, pixels, None if found.labels is None else found.labels[every], found.class_names, record
+    )
 
 
 def labelled(name: str, data_dir: str | None) -> bool:
@@ -113,13 +140,6 @@ def training_set(name: str) -> str:
     if name not in data.NAMED and (name.startswith("folder:") or Path(name).expanduser().is_dir()):
         return "folder:" + name.removeprefix("folder:")
     return name
-
-
-def asked_labels(subject: Subject, class_names: tuple[str, ...]) -> np.ndarray | None:
-    """int64 [N] the subject's labels as numbers of `class_names`; None where it has none or names other classes."""
-    if subject.labels is None or not set(subject.class_names) <= set(class_names):
-        return None
-    return np.array([class_names.index(name) for name in subject.class_names])[subject.labels]
 
 
 def _load(name: str, image_size: int | None, data_dir: str | None) -> data.Images:
