@@ -145,3 +145,8 @@ def test_files_and_functions_are_short(path):
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
     long = {node.name: node.end_lineno - node.lineno + 1 for node in functions if node.end_lineno - node.lineno >= 40}
     assert len(text.splitlines()) <= 250 and long == {}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) == "metrics"], ids=str)
+def test_metrics_are_mathematics_without_tensorflow(path):
+    assert not re.search(r"^\s*(?:import|from) (?:tensorflow|keras)", path.read_text(), re.MULTILINE)

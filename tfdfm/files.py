@@ -1,10 +1,12 @@
 """Files that appear whole or not at all, and one line for what a disk refuses."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from numbers import Integral, Real
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import tensorflow as tf
 
@@ -48,3 +50,14 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def finite(value: Any) -> Any:
+    """A value for JSON, which has no NaN: null in its place, at any depth."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    if isinstance(value, Integral) or not isinstance(value, Real):
+        return value
+    return float(value) if math.isfinite(value) else None

@@ -14,6 +14,7 @@ import tensorflow as tf
 from absl import logging
 from frozen import WEIGHTS, graph_def
 
+from tfdfm import progress
 from tfdfm.classifiers import fetch, inception2015, inception_file, lookup
 from tfdfm.errors import Failure, UsageError
 
@@ -80,7 +81,7 @@ find = functools.partial(lookup.find, sets=None)
 def test_file_archive_and_url_give_the_same_classifier(tmp_path, serve):
     (tmp_path / "archive.tgz").write_bytes(TGZ)
     url = serve({"/a.tgz": TGZ, "/a.pb": GRAPH})
-    places = [tmp_path / "small.pb", tmp_path / "archive.tgz", f"file://{tmp_path}/archive.tgz", f"{url}/a.tgz"]
+    places = [tmp_path / "small.pb", tmp_path / "archive.tgz", f"{url}/a.tgz"]
     found = [find(f"inception2015:{place}", cache_dir=str(tmp_path)) for place in [*places, f"{url}/a.pb"]]
     expected = inception2015.network(tmp_path / "small.pb")(IMAGES.astype(np.float32))
     for one in found:
@@ -93,10 +94,11 @@ def test_file_archive_and_url_give_the_same_classifier(tmp_path, serve):
 def test_progress_is_said(tmp_path, serve, monkeypatch):
     said = []
     monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
-    monkeypatch.setattr(fetch.time, "monotonic", iter(range(0, 99, 6)).__next__)
+    monkeypatch.setattr(progress.time, "monotonic", iter(range(0, 99, 6)).__next__)
     monkeypatch.setattr(fetch, "_CHUNK", 1 << 19)
     fetch.fetch(f"{serve({'/a': bytes(1 << 21)})}/a", tmp_path / "a")
-    assert [text.partition("/a")[2] for text in said] == [".", ": 1.0 of 2.1 MB.", ": 2.1 of 2.1 MB."]
+    assert [text.partition("/a")[2].partition(" of ")[0] for text in said] == [".", ": 1,048,576", ": 2,097,152"]
+    assert said[-1].endswith("of 2,097,152 bytes, 87,381/s, 00:00:00 left")
     assert (tmp_path / "a").read_bytes() == bytes(1 << 21)
 
 
@@ -132,7 +134,7 @@ def test_another_file_is_refused_from_a_url_and_warned_of_by_path(tmp_path, serv
     ("answer", "expected"),
     [
         (404, "Cannot fetch .*404"),
-        ((TGZ[:500], len(TGZ)), f"only 500 of {len(TGZ):,} bytes"),
+        ((TGZ[:500], len(TGZ)), f"IncompleteRead.500 bytes read, {len(TGZ) - 500} more expected"),
         (None, "nothing arrived within 0 s"),
         (TGZ[:500], "damaged, or no archive"),
         (archive({"other.pb": GRAPH}), f"no archive with {inception_file.GRAPH}"),
@@ -153,7 +155,7 @@ def test_a_bad_answer_is_one_line_and_leaves_nothing(tmp_path, serve, monkeypatc
 def test_a_place_that_is_none_and_a_network_that_is_away():
     with pytest.raises(UsageError, match="given nowhere.pb, which is not there"):
         find("inception2015:nowhere.pb")
-    with pytest.raises(Failure, match="Cannot fetch http://127.0.0.1:9/a.pb: .Errno 111. Connection refused. Or"):
+    with pytest.raises(Failure, match="Cannot fetch http://127.0.0.1:9/a.pb: .*refused.* Or"):
         find("inception2015:http://127.0.0.1:9/a.pb")
 
 

@@ -4,8 +4,7 @@ import functools
 import warnings
 
 import numpy as np
-
-from tfdfm.metrics import tfgan
+import tfgan
 
 
 def features(count, width, seed=0, shift=0.0, scale=1.0):

@@ -1,6 +1,7 @@
 import made_up
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfdfm.metrics.accuracy import Accuracy, accuracy_by_resolution, joint, resized
 from tfdfm.metrics.ms_ssim import Similarity
@@ -81,3 +82,10 @@ def test_joint_table_and_its_correlation():
     assert joint(Accuracy(0.4, classes, accuracy), Similarity(classes, np.full(3, 0.2))).correlation is None
     with pytest.raises(ValueError, match=r"same classes. Received \[0, 1, 4\] and \[0, 1, 2\]"):
         joint(Accuracy(0.4, classes, accuracy), Similarity(np.arange(3), accuracy))
+
+
+@pytest.mark.parametrize(("side", "size"), [(32, 8), (32, 20), (17, 5)])
+def test_shrinking_and_growing_is_tensorflows(side, size):
+    images = np.random.default_rng(0).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+    expected = tf.image.resize(tf.image.resize(images, [size, size]), [side, side])
+    np.testing.assert_allclose(resized(images, size), expected, atol=1e-3)

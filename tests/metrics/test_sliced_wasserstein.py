@@ -7,11 +7,11 @@ import made_up
 import numpy as np
 import pytest
 import tensorflow as tf
+import tfgan
 
 from tfdfm import arrays
 from tfdfm.errors import Failure
 from tfdfm.metrics import sliced_wasserstein as swd
-from tfdfm.metrics import tfgan
 from tfdfm.metrics.sliced_wasserstein import sliced_wasserstein
 
 

@@ -233,6 +233,7 @@ def test_batch_norm_is_estimated_from_many_latents():
 
 def test_the_command_says_where_and_how_to_serve(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("tfdfm.sampling.restore.load", lambda run_dir, checkpoint: exports.trained())
+    monkeypatch.setattr("tfdfm.sampling.restore.described", lambda run_dir: (None,))
     export.main(cli.parse(["", f"--run_dir={tmp_path}", "--batch_norm_latents=64"], export.define, ""))
     assert f"{tmp_path}/export/1: serve it with python -m tfdfm.serve" in capsys.readouterr().out
     assert tf.saved_model.contains_saved_model(str(tmp_path / "export" / "1"))

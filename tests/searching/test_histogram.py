@@ -82,14 +82,21 @@ def test_best_first_failed_last_and_those_beyond_the_table_counted():
     assert lines[1].split() == ["2.9", "1", "29"] and lines[-1] == "... and 11 more"
 
 
+def heights(figure, place=0):
+    """{label: heights of its bars, the failed ones first} of a panel."""
+    return {bars.get_label(): [bar.get_height() for bar in bars] for bars in figure.axes[place].containers}
+
+
 def test_the_bars_of_a_picture_are_as_high_as_their_shares():
-    """A search whose models are all in one bin has a bar of the whole height; half of them one of half."""
-    whole, half = (drawing.draw(histogram({"a": models})) for models in ([model(1.0)], [model(1.0), model(1.0)]))
-    np.testing.assert_array_equal(whole[100:], half[100:])
-    made = histogram({"a": [model(1.0), model(1.0)], "b": [model(1.0), model(0.0)]})
-    picture = drawing.draw(made)
-    heights = []
-    for colour in ((0x44, 0x77, 0xAA), (0xEE, 0x66, 0x77)):
-        columns = (picture[drawing.HEAD - 4 :] == colour).all(-1).sum(0)
-        heights.append(columns.max())
-    assert heights[0] == pytest.approx(2 * heights[1], abs=3) and heights[0] > 100
+    made = histogram({"a": [model(1.0), model(1.0), model(None)], "b": [model(1.0), model(0.0)]})
+    found = heights(drawing.figure_of(made))
+    assert found.keys() == {"a (3)", "b (2)"}
+    assert found["a (3)"] == pytest.approx([100 / 3, *[0] * (BINS - 1), 200 / 3])
+    assert found["b (2)"] == pytest.approx([0, 50, *[0] * (BINS - 2), 50])
+
+
+def test_a_picture_has_a_panel_for_each_part_and_every_search_its_colour():
+    picture = drawing.draw(histogram(SEARCHES, by=["d"]))
+    assert picture.dtype == np.uint8 and picture.shape == (300, 2 * 440, 3)
+    for colour in drawing.COLOURS[:2]:
+        assert (picture == [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).all(-1).any()

@@ -11,7 +11,6 @@ CIFAR-10 (its images compressed as JPEG) 86.3 % after 14, 1,297 digits 99.6 % on
 import hashlib
 import json
 import math
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from tfdfm import arrays, cache, files
 from tfdfm.arrays import LabelledImages
 from tfdfm.classifiers.binding import Classifier, Resize, bind
 from tfdfm.errors import Failure, UsageError
+from tfdfm.progress import progress
 
 VERSION = 1  # of the network and its training: another one is another file in the cache
 SIDE = 16  # pixels that the first convolution leaves of larger images
@@ -95,22 +95,12 @@ def train(model: keras.Model, training: LabelledImages) -> None:
     batch = min(BATCH, max(16, count // 10), count)
     steps = math.ceil(max(count, min(EPOCHS * count, SEEN[channels])) / batch)
     learn, rate = _learner(model)
-    correct, said = [], time.monotonic()
-    start = said
+    tell = progress("Training the data set's classifier", steps * batch)
     for step, (images, labels) in enumerate(_batches(training, batch, steps)):
         done = step / steps
         rate.assign(RATE * batch / BATCH * min(done / 0.25, (1 - done) / 0.75))
-        correct.append(learn(images, labels))
-        if (now := time.monotonic()) - said > 10:
-            accuracy, left = float(tf.add_n(correct)) / len(correct), (now - start) / (step + 1) * (steps - step - 1)
-            logging.info(
-                "Training the data set's classifier: epoch %.1f of %.1f, accuracy %.1f %%, %.0f s left.",
-                (step + 1) * batch / count,
-                steps * batch / count,
-                100 * accuracy,
-                left,
-            )
-            correct, said = [], now
+        learn(images, labels)
+        tell((step + 1) * batch)
 
 
 def _learner(model: keras.Model) -> tuple[Callable, tf.Variable]:

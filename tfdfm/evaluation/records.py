@@ -4,7 +4,6 @@ Two numbers compare exactly when their records are equal in all but the RESULTS 
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +37,7 @@ def write(path: Path, scores: Mapping[str, dict], drawn: Mapping[str, np.ndarray
     Raises:
         Failure: the disk refuses, or the file there is none of ours.
     """
-    scores = {name: finite(record) for name, record in scores.items()}
+    scores = {name: files.finite(record) for name, record in scores.items()}
     with files.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         old = read(path) if path.exists() else {}
@@ -81,12 +80,3 @@ def _free(path: Path) -> Path:
     while (free := path.with_name(f"{path.stem}-{number}.json")).exists():
         number += 1
     return free
-
-
-def finite(value):
-    """JSON has no NaN: null."""
-    if isinstance(value, dict):
-        return {key: finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

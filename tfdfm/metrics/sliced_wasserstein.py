@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
+from scipy.ndimage import convolve1d
 
 from tfdfm import arrays
-from tfdfm.metrics import tfgan
 
 SMALLEST, PATCH, PATCHES, DIRECTIONS = 16, 7, 64, 147  # the last level's side; a patch's side; of an image; 7 x 7 x 3
+BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 FLAT = 1e-3  # deviation of a patch, in gray levels, that is rounding
 
 
@@ -21,8 +22,8 @@ class Level(NamedTuple):
 def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> list[Level]:
     """Distances at the images' own size and at each half of it, as long as the side is 16 pixels or more.
 
-    The pyramid is tensorflow-gan's. Its function draws patches and directions from hidden states and divides patches of
-    one colour by 0; here they are drawn from the seed and such patches are 0. Like there, each patch is normalised by
+    As tensorflow-gan's function, which draws patches and directions from hidden states and divides patches of one
+    colour by 0; here they are drawn from the seed and such patches are 0. Like there, each patch is normalised by
     itself; the paper normalises each channel over all patches, so its numbers do not compare.
 
     Args:
@@ -60,10 +61,27 @@ def _patches(images: np.ndarray, levels: int, seed: list[int]) -> list[np.ndarra
     corners = [_corners(random, len(images), images.shape[1] >> level) for level in range(levels)]
     patches = [[] for _ in range(levels)]
     for block in arrays.blocks(len(images), 256):
-        pyramid = tfgan.module("sliced_wasserstein").laplacian_pyramid(images[block], levels)
+        pyramid = laplacian_pyramid(images[block], levels)
         for level, of_level in enumerate(pyramid):
-            patches[level].append(_normalised(_cut(of_level.numpy(), *corners[level][:, block])))
+            patches[level].append(_normalised(_cut(of_level, *corners[level][:, block])))
     return [np.concatenate(of_level) for of_level in patches]
+
+
+def laplacian_pyramid(images: np.ndarray, levels: int) -> list[np.ndarray]:
+    """[B, H, W, C] -> float32 details at each of `levels` sizes, the last one whole (Burt & Adelson, 1983)."""
+    pyramid = [images.astype(np.float32)]
+    for _ in range(levels - 1):
+        smaller, grown = _blurred(pyramid[-1])[:, ::2, ::2], np.zeros_like(pyramid[-1])
+        grown[:, ::2, ::2] = 4 * smaller
+        pyramid[-1] = pyramid[-1] - _blurred(grown)
+        pyramid.append(smaller)
+    return pyramid
+
+
+def _blurred(images: np.ndarray) -> np.ndarray:
+    for axis in (1, 2):
+        images = convolve1d(images, BINOMIAL, axis, mode="mirror")
+    return images
 
 
 def _corners(random: Generator, count: int, side: int) -> np.ndarray:

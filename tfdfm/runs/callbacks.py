@@ -18,6 +18,7 @@ from absl import logging
 
 from tfdfm import images
 from tfdfm.errors import Diverged
+from tfdfm.progress import left
 from tfdfm.runs.checkpoints import Checkpoints
 from tfdfm.runs.metrics_log import MetricsLog, TensorBoard
 from tfdfm.runs.monitoring import keep_best
@@ -182,9 +183,7 @@ class Progress(keras.callbacks.Callback):
         if step == first:
             return text
         seconds = (now - start) / (step - first)
-        left = time.strftime("%H:%M:%S", time.gmtime(seconds * (steps - step) % 86400))
-        days = int(seconds * (steps - step) // 86400)
-        return f"{text}  {_images_a_step(self._config) / seconds:.0f} images/s  {f'{days}d ' * (days > 0)}{left} left"
+        return f"{text}  {_images_a_step(self._config) / seconds:.0f} images/s  {left(seconds * (steps - step))} left"
 
 
 def _losses(names: list[str], logs: Mapping) -> str:

@@ -5,7 +5,6 @@ metrics.jsonl has one JSON object a line, "step" first, steps ascending, null wh
 
 import errno
 import json
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -44,7 +43,7 @@ class MetricsLog:
 
     def write(self, step: int, values: Mapping[str, float | int | None]) -> None:
         """Appends one line at once. Floats of any width come back bit for bit."""
-        row = {"step": step} | {name: _finite(value) for name, value in values.items()}
+        row = files.finite({"step": step, **values})
         line = json.dumps(row, allow_nan=False).encode() + b"\n"
         with writing(self.path), open(self.path, "ab", buffering=0) as file:
             if file.write(line) != len(line):
@@ -85,12 +84,6 @@ class TensorBoard:
         with writing(self._directory), self._writer.as_default(step=step):
             tf.summary.image(tag, image[None])
             self._writer.flush()
-
-
-def _finite(value: float | int | None) -> float | int | None:
-    if value is None or isinstance(value, int):
-        return value
-    return float(value) if math.isfinite(value) else None
 
 
 def _parse(line: bytes) -> dict | None:

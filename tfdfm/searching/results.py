@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from tfdfm import files, recipes
 from tfdfm.errors import UsageError
-from tfdfm.evaluation import records, tables
+from tfdfm.evaluation import tables
 
 LOWER_IS_BETTER = {
     "frechet_distance",
@@ -49,7 +49,7 @@ def write(path: Path, settings: dict, failed: str | None, scores: dict, seconds:
     """Whole or not at all; the checkpoints are removed then, as config.json repeats the run to the bit."""
     result = {"settings": settings, "failed": failed, "scores": scores, "seconds": seconds, "images_seen": images_seen}
     with files.writing(path), files.whole(path) as file:
-        file.write(json.dumps(records.finite(result), indent=2).encode() + b"\n")
+        file.write(json.dumps(files.finite(result), indent=2).encode() + b"\n")
     shutil.rmtree(path.parent / "checkpoints", ignore_errors=True)
 
 

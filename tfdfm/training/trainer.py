@@ -134,12 +134,12 @@ class Trainer(Prebuilt):
     def samples(self, seeds: Sequence[int]) -> tf.Tensor:
         """int64 [N] -> [N, H, W, C] in [-1, 1]: the images that `tfdfm.sample` makes of these seeds.
 
-        Labels are in turn where the generator takes them.
+        Labels are in turn, from the run's first seed on, where the generator takes them.
         """
         settings, num_classes = self.joint_update.settings, self.networks["generator"].num_classes
-        drawn = latents.from_seeds(tf.convert_to_tensor(seeds, tf.int64), settings.latent_size, settings.prior)
-        labels = tf.range(len(seeds)) % num_classes if num_classes else None
-        return self(drawn, labels=labels)
+        seeds = tf.convert_to_tensor(seeds, tf.int64)
+        labels = (seeds - latents.PER_SEED * settings.seed) % num_classes if num_classes else None
+        return self(latents.from_seeds(seeds, settings.latent_size, settings.prior), labels=labels)
 
     def grid(self) -> tf.Tensor:
         """[64, H, W, C] in [-1, 1]: always the same seeds, those of `tfdfm.sample --seed=` the run's own."""
