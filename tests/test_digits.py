@@ -14,12 +14,12 @@ from tfdfm.sampling.sampler import Local
 
 
 @pytest.fixture(scope="module")
-def judge():
+def classifier():
     """Trained on all but 397 digits, and measured on those first: right about them, and not fooled by what is none."""
     images = data.load("digits")
     order = np.random.default_rng(0).permutation(len(images.pixels))
     seen, kept = order[:1400], order[1400:]
-    made = digit_classifier.Judge(images.pixels[seen], images.labels[seen])
+    made = digit_classifier.DigitClassifier(images.pixels[seen], images.labels[seen])
     pixels, labels = images.pixels[kept], images.labels[kept]
     right = made.probabilities(pixels)[:, : digit_classifier.OTHER].argmax(axis=1) == labels
     assert right.mean() >= 0.97 and made.confident(pixels) >= 0.8
@@ -29,10 +29,10 @@ def judge():
 
 
 @pytest.mark.slow
-def test_four_of_five_samples_are_digits_without_a_doubt(judge, tmp_path):
+def test_four_of_five_samples_are_digits_without_a_doubt(classifier, tmp_path):
     command = [sys.executable, "-m", "tfdfm.train", "--dataset=digits", f"--run_dir={tmp_path / 'run'}"]
     commands.run(command, timeout=1800)
     images = to_uint8(Local(restore.load(tmp_path / "run")).images(range(1000)) * 2 - 1)
-    assert judge.confident(images) >= 0.8
-    found = judge.probabilities(images)[:, : digit_classifier.OTHER].argmax(axis=1)
+    assert classifier.confident(images) >= 0.8
+    found = classifier.probabilities(images)[:, : digit_classifier.OTHER].argmax(axis=1)
     assert np.bincount(found, minlength=10).min() >= 10  # of a thousand: no digit is forgotten

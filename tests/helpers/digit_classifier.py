@@ -8,7 +8,7 @@ OTHER = 10  # the class of what is no digit
 EPOCHS = 30
 
 
-class Judge:
+class DigitClassifier:
     """A small convolutional network, trained on digits and on what is made of them but is none."""
 
     def __init__(self, pixels: np.ndarray, labels: np.ndarray):

@@ -10,7 +10,7 @@ from tfdfm.classifiers.lookup import Classifier
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import image_sets
 from tfdfm.evaluation.evaluation import Evaluation
-from tfdfm.runs import ensembles, test_error
+from tfdfm.runs import ensembles, error_rate
 from tfdfm.sampling import restore
 from tfdfm.training import build
 
@@ -89,7 +89,7 @@ class Request(NamedTuple):
             found = image_sets.reference(f"{config.dataset}:test", config.image_size, self.data_dir, self._own(config))
             images = data.Images(found.name, "", found.images, found.labels, found.class_names)
             images = ensembles.own(config, images)
-            return test_error.HeldOut(
+            return error_rate.HeldOut(
                 restore.discriminator(self.run_dir, self.checkpoint), images
             ).error(), found.record
 

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from tfdfm import data, files, recipes
 from tfdfm.classifiers import of_data
 from tfdfm.errors import UsageError
-from tfdfm.runs import ensembles, monitoring, test_error
+from tfdfm.runs import ensembles, error_rate, monitoring
 from tfdfm.runs.callbacks import callbacks
 from tfdfm.runs.checkpoints import Checkpoints, writing
 from tfdfm.runs.resolve import resolve
@@ -89,7 +89,7 @@ def _scorers(config: ConfigDict, trainer: Trainer, images: data.Images, journal:
     if config.test_every:
         held_out = data.load(config.dataset, image_size=config.image_size, data_dir=data_dir, split="test")
         held_out = ensembles.own(config, held_out)
-        found.append(test_error.TestError(test_error.HeldOut(trainer.networks["discriminator"], held_out)))
+        found.append(error_rate.TestError(error_rate.HeldOut(trainer.networks["discriminator"], held_out)))
     if config.score_every:
         found.append(_scores(config, images, journal, data_dir, chief=chief))
     return found

@@ -68,7 +68,7 @@ def discriminator(run_dir: Path, checkpoint: str = "last") -> Network:
     if config.conditional and not network.classifies:
         raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
     if network.takes_codes:
-        raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} judges images with codes.")
+        raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} takes images with codes.")
     network(tf.zeros([1, config.image_size, config.image_size, channels]))
     _restore(run_dir, flat_names("discriminator", network.variables), checkpoint, config.checkpoint_every)
     return network

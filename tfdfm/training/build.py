@@ -187,7 +187,7 @@ def _check_codes(config: ConfigDict, terms: dict[str, Objective], primary: Objec
         )
     for term, objective in terms.items():
         if given and objective.per_example_gradients:
-            raise UsageError(f"The term {term!r} shows the discriminator images without codes, and it judges both.")
+            raise UsageError(f"The term {term!r} shows the discriminator images without codes, and it takes both.")
 
 
 def _check_needs(terms: dict[str, Objective], output: DiscriminatorOutput | None, nets: dict[str, Network]):
