@@ -51,7 +51,7 @@ def classifier(tmp_path_factory) -> str:
     return str(path)
 
 
-LONGEST = ("test_digits.py", "test_resume.py", "test_recipes.py", "test_exporting.py", "training/", "searching/")
+LONGEST = ("test_digits.py", "test_resume.py", "conformance/", "test_saved_model.py", "training/", "searching/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

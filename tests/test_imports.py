@@ -1,4 +1,4 @@
-"""What may import what, what is forbidden, and how long things may be: design sections 2 and 3."""
+"""The import fence, what is forbidden, and how long files and functions may be."""
 
 import ast
 import re

@@ -58,9 +58,10 @@ def test_the_wheel_holds_all_code_and_all_recipes(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     expected = {f"tfdfm/{name}" for name in modules(ROOT / "tfdfm")}
     assert names == expected | {f"tfdfm/configs/{name}" for name in modules(ROOT / "configs")}
-    assert {"tfdfm/serving/http/page.html", "tfdfm/serving/config_messages.textproto"} <= set(
-        zipfile.ZipFile(wheel).namelist()
-    )
+    files = set(zipfile.ZipFile(wheel).namelist())
+    assert files >= {"tfdfm/serving/http/page.html", "tfdfm/serving/config_messages.textproto", "tfdfm/py.typed"}
+    (scripts,) = (name for name in files if name.endswith("entry_points.txt"))
+    assert b"tfdfm = tfdfm.__main__:main" in zipfile.ZipFile(wheel).read(scripts)
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """Draws what runs logged, one line a run.
 
-    python tools/curves.py --run_dirs=runs/cifar10-seed0,runs/cifar10_gan-seed0 --out=curves.png
-
-Needs matplotlib: pip install -e .[plots]
+python tools/curves.py --run_dirs=runs/cifar10-seed0,runs/cifar10_gan-seed0 --out=curves.png
 """
 
 from pathlib import Path
