@@ -7,12 +7,13 @@ imported before it is used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tfdfm.version import __version__
+
 if TYPE_CHECKING:
     from tfdfm.api import Run, load, train
     from tfdfm.client import connect
 
-__all__ = ["Run", "connect", "load", "train"]
-__version__ = "0.2.0"
+__all__ = ["Run", "__version__", "connect", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

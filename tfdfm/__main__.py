@@ -16,7 +16,7 @@ def main() -> None:
             f"tfdfm COMMAND --flag=value ...\n\nCommands: {', '.join(COMMANDS)}. tfdfm COMMAND --help lists its flags."
         )
     elif name == "--version":
-        from tfdfm import __version__
+        from tfdfm.version import __version__
 
         print(__version__)
     elif name in COMMANDS:

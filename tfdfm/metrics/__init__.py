@@ -1,1 +1,1 @@
-"""Scores as pure functions of features, logits or images, and the classifiers that make features and logits."""
+"""Scores as pure functions of features, logits or images, in float64."""

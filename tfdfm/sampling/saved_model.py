@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-import tfdfm
 from tfdfm import files, latents
 from tfdfm.networks.layers import BatchStatistics
 from tfdfm.sampling.restore import Trained
 from tfdfm.sampling.sampler import Sampler
 from tfdfm.sampling.sources import BATCH
+from tfdfm.version import __version__
 
 CARD, CLASSES = "model_card.json", "class_names.txt"
 
@@ -38,7 +38,7 @@ def card(trained: Trained, scores: Mapping) -> dict:
         "prior": config.prior,
         "weights": trained.weights,
         "scores": dict(scores),
-        "tfdfm": tfdfm.__version__,
+        "tfdfm": __version__,
         "tensorflow": tf.__version__,
     }
 
