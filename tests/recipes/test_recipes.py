@@ -178,3 +178,10 @@ def test_a_file_that_is_no_text_is_named(stored):
     path.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(UsageError, match=f"^{path} is damaged"):
         recipes.read(path)
+
+
+def test_a_key_of_a_term_that_the_recipe_has_not_is_refused():
+    with pytest.raises(
+        UsageError, match=r"--config.dfm.sigma has no effect: the recipe's terms are \('nonsaturating',\)"
+    ):
+        recipes.override(recipes.recipe("digits_gan"), {"dfm.sigma": "2"})
