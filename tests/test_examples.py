@@ -1,6 +1,7 @@
 """The examples run: the notebook's cells one after the other, and the recipe with an objective of its own."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -34,3 +35,14 @@ def test_the_recipe_beside_an_objective_trains(tmp_path):
     assert recipes.check(recipes.recipe(str(path))).hinge.margin == 1.0
     commands.run(commands.train(tmp_path / "run", f"--config={path}", "--config.hinge.margin=0.5", steps=2, jit="off"))
     assert {"generator/hinge", "generator/dfm"} <= commands.lines(tmp_path / "run")[-1].keys()
+
+
+@pytest.mark.slow
+def test_the_readmes_python_runs(tmp_path):
+    text = (EXAMPLES.parent / "README.md").read_text()
+    code = re.search(r"```python\n(import tfdfm.*?)```", text, re.DOTALL)[1]
+    assert "steps=500" in code and "num=2000" in code
+    code = code.replace("steps=500", "steps=20").replace("num=2000", "num=500")
+    last = "print(images.shape, sorted(scores), lines[-1]['step'], path)"
+    out = commands.run([sys.executable, "-c", f"{code}\n{last}"], cwd=tmp_path).stdout
+    assert "(64, 16, 16, 1) ['frechet_distance', " in out and out.endswith("20 runs/digits/export/1\n")
