@@ -55,6 +55,10 @@ def test_labels_are_one_for_all_one_each_or_in_turn(conditional):
     assert len(names) == 10
     np.testing.assert_allclose(conditional.sample([5, 5, 5], labels=[1, 3, 2])[1:2], one, atol=1e-6)
     np.testing.assert_allclose(conditional.sample([5] * 4)[3:], one, atol=1e-6)
+    np.testing.assert_allclose(conditional.sample((seed for seed in [5]), labels=np.int64(3)), one, atol=1e-6)
+    assert conditional.sample().shape == (64, 16, 16, 1)
+    with pytest.raises(UsageError, match="Expected one seed or more"):
+        conditional.sample([])
     for labels, message in ((10, "between 0 and 9, given 10"), ([1, 2], "one for each of 3 seeds, given 2")):
         with pytest.raises(UsageError, match=message):
             conditional.sample([0, 1, 2], labels=labels)
@@ -72,8 +76,9 @@ def test_scores_are_written_and_go_with_the_export(run, classifier, tmp_path):
     np.testing.assert_allclose(served, run.sample(range(3)), atol=1e-6)
 
 
-def test_what_cannot_work_is_one_line(tmp_path):
+def test_what_cannot_work_is_one_line(run, tmp_path):
     for call, message in (
+        (lambda: tfdfm.load(run.run_dir, 999), "one of the steps kept .3., given 999"),
         (lambda: tfdfm.load(tmp_path), "a run directory with a config.json"),
         (lambda: tfdfm.train("digts"), "Did you mean 'digits'"),
         (lambda: tfdfm.train("digits", step=3), "Unknown key 'step'. Did you mean 'steps'"),

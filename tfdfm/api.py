@@ -11,7 +11,7 @@ All raise UsageError for what cannot work and Failure for what cannot be had, bo
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,10 @@ class Run:
     def __init__(self, run_dir: str | Path, checkpoint: str | int = "last"):
         self.run_dir, self.checkpoint = Path(run_dir), str(checkpoint)
         self.config: ConfigDict = restore.described(self.run_dir)[0]  # the resolved recipe, in float32
+        self._trained = restore.load(self.run_dir, self.checkpoint)
 
     def __repr__(self) -> str:
         return f"tfdfm.load({str(self.run_dir)!r}, checkpoint={self.checkpoint!r})"
-
-    @cached_property
-    def _trained(self) -> restore.Trained:
-        return restore.load(self.run_dir, self.checkpoint)
 
     @cached_property
     def _source(self) -> Local:
@@ -65,13 +62,17 @@ class Run:
         """The lines of metrics.jsonl, by step."""
         return metrics_log.read(self.run_dir / "metrics.jsonl")
 
-    def sample(self, seeds: Sequence[int], labels: int | Sequence[int] | None = None) -> np.ndarray:
+    def sample(self, seeds: Iterable[int] = range(64), labels: int | Iterable[int] | None = None) -> np.ndarray:
         """float32 [N, H, W, C] in [0, 1]: the images of these int64 seeds, each a function of its seed and label alone.
 
         `labels` is one class or one a seed, of a conditional model; its classes take turns if it is left out.
         """
-        labels = [labels] if isinstance(labels, int) else labels
-        asked = None if labels is None else list(labels)
+        seeds = list(seeds)
+        asked = None
+        if labels is not None:
+            asked = [int(label) for label in (labels if isinstance(labels, Iterable) else [labels])]
+        if not seeds:
+            raise UsageError("Expected one seed or more, given none.")
         if asked and len(asked) not in (1, len(seeds)):
             raise UsageError(f"Expected one label or one for each of {len(seeds)} seeds, given {len(asked)}.")
         return self._source.images(seeds, latents.labels_in_turn(asked, len(seeds), self._source.num_classes))
@@ -109,7 +110,7 @@ class Run:
 
 
 def load(run_dir: str | Path, checkpoint: str | int = "last") -> Run:
-    """The run in a directory. Raises UsageError: there is none."""
+    """The run in a directory. Raises UsageError: there is none, or no such checkpoint; Failure: none is good."""
     return Run(run_dir, checkpoint)
 
 
@@ -138,7 +139,7 @@ def train(
     for member, member_dir, ensemble in ensembles.runs(config, where):
         stopped = runs.train(member, member_dir, data_dir, ensemble)
         runs.forget()
-        if stopped:
+        if stopped and stopped.step < config.steps:
             logging.warning("Stopped at step %d; the same call goes on from there.", stopped.step)
             break
     return Run(where)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -19,7 +20,7 @@ def read(path: Path) -> ConfigDict:
     """
     try:
         stored = json.loads(path.read_text())
-        stored = {key: tuple(v) if isinstance(v, list) else v for key, v in stored.items() if key != "data"}
+        stored = {key: _tuples(value) for key, value in stored.items() if key != "data"}
     except (OSError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is damaged ({error}): expected the JSON that a run writes. Restore it.") from None
     found = ConfigDict(stored)
@@ -31,6 +32,13 @@ def read(path: Path) -> ConfigDict:
         raise UsageError(f"{path} is damaged or of another version: {'; '.join(wrong)}.")
     base.update(found)
     return base
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that recipes have, at any depth."""
+    if isinstance(value, dict):
+        return {key: _tuples(each) for key, each in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _base(found: ConfigDict) -> ConfigDict:
