@@ -161,7 +161,7 @@ def test_a_run_may_learn_from_some_classes_alone(tmp_path):
     assert stored["data"]["class_names"] == list("3456")
     assert stored["data"]["count"] == np.sum((digits.labels >= 3) & (digits.labels < 7))
     assert restore.load(tmp_path / "run").class_names == tuple("3456")
-    real = Request(tmp_path / "run", None, num=10).real()
+    real = Request(tmp_path / "run", None, num=10).reference_images()
     np.testing.assert_array_equal(np.unique(real.labels), [3, 4, 5, 6])
     assert real.record["images"] == len(real.images) == stored["data"]["count"]
 
