@@ -37,7 +37,7 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> int | None:
-    from tfdfm import recipes as recipes  # TensorFlow is imported after the flags are known to be right
+    from tfdfm import recipes  # TensorFlow is imported after the flags are known to be right
     from tfdfm.errors import UsageError
 
     if values.seeds and (values.run_dir or values.seed is not None):
