@@ -110,7 +110,6 @@ def test_data_without_labels_is_an_error_before_training(monkeypatch, change, sa
 
 def test_a_discriminator_without_classes_is_an_error_before_training():
     recipe = recipes.override(recipes.recipe("cifar10_acgan"), {"discriminator.network": "DCGAN"})
-    del recipe.discriminator.noise
     with pytest.raises(UsageError, match="'acgan' needs the discriminator's class_logits"):
         run.dry_run(recipe)
 

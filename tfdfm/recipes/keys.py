@@ -67,13 +67,9 @@ def defaults() -> ConfigDict:
 def override(config: ConfigDict, assignments: dict[str, str]) -> ConfigDict:
     """`config` with {"dfm.sigma": "0.5"} set, each value of the type of the one that it replaces.
 
-    Terms from outside the package and networks come first: their own keys are known then.
+    Terms and networks come first: their own keys are known then.
     """
-
-    def place(path: str) -> tuple[bool, bool]:
-        return not (path == "terms" and plugins.is_outside(assignments[path])), not path.endswith(".network")
-
-    order = sorted(assignments, key=place)
+    order = sorted(assignments, key=lambda path: (path != "terms", not path.endswith(".network")))
     for path, text in ((path, assignments[path]) for path in order):
         complete(config)
         *parents, leaf = path.split(".")
