@@ -136,10 +136,6 @@ def train(
     label, config = recipes.select(recipe, dataset)
     config = recipes.override(config, {key: str(value) for key, value in {**(overrides or {}), **keys}.items()})
     where = Path(run_dir or f"runs/{label}-seed{config.seed}")
-    for member, member_dir, ensemble in ensembles.runs(config, where):
-        stopped = runs.train(member, member_dir, data_dir, ensemble)
-        runs.forget()
-        if stopped and stopped.step < config.steps:
-            logging.warning("Stopped at step %d; the same call goes on from there.", stopped.step)
-            break
+    if stopped := runs.train_each(ensembles.trainings(config, where), data_dir):
+        logging.warning("Stopped at step %d; the same call goes on from there.", stopped.step)
     return Run(where)

@@ -9,8 +9,6 @@ The same command again goes on, and as many of them as you like share the work, 
 directory. --grid.KEY=V1,V2,... replaces an axis of the recipe's own grid, or adds one.
 """
 
-import os
-import sys
 from pathlib import Path
 
 from absl import flags
@@ -48,8 +46,7 @@ def _search(values: flags.FlagValues) -> None:
     search, settings = _resolved(values)
     left = sum(not search.finished(setting) for setting in settings)
     print(f"{len(settings):,} settings in {search.directory}, {left:,} left.", flush=True)
-    if not loop.search(search, settings):
-        os.execv(sys.executable, sys.orig_argv)
+    loop.search(search, settings)
     print(results.table(results.read(search.directory)))
 
 

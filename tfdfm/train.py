@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from absl import flags, logging
+from absl import flags
 
 from tfdfm import cli
 
@@ -39,6 +39,7 @@ def define(values: flags.FlagValues):
 def main(values: flags.FlagValues) -> int | None:
     from tfdfm import recipes  # TensorFlow is imported after the flags are known to be right
     from tfdfm.errors import UsageError
+    from tfdfm.runs import run
 
     if values.seeds and (values.run_dir or values.seed is not None):
         raise UsageError("--seeds makes a run directory for each seed: leave out --run_dir and --seed.")
@@ -48,38 +49,25 @@ def main(values: flags.FlagValues) -> int | None:
     config = recipes.override(config, given)
     seeds = values.seeds or [str(config.seed)]
     configs = [recipes.override(copy.deepcopy(config), {"seed": seed}) for seed in seeds]
-    jobs = [job for config in configs for job in _jobs(config, label, values)]
-    for config, *where in jobs:
-        stopped = _run(config, *where, values)
-        if stopped and (stopped.step < config.steps or config is not jobs[-1][0]):
-            print(f"Stopped by {stopped.signal.name} at step {stopped.step}; the same command goes on from there.")
-            return 128 + stopped.signal
+    trainings = [training for config in configs for training in _trainings(config, label, values)]
+    if values.dry_run:
+        for name, weights in run.dry_run(trainings[0].config, values.data_dir).items():
+            print(f"{name:16}{weights:>14,} weights")
+    elif stopped := run.train_each(trainings, values.data_dir):
+        print(f"Stopped by {stopped.signal.name} at step {stopped.step}; the same command goes on from there.")
+        return 128 + stopped.signal
     return 0
 
 
-def _jobs(config, label: str, values: flags.FlagValues):
-    """(recipe, run directory, the ensemble's or None): one for a recipe, or for each of an ensemble's models."""
+def _trainings(config, label: str, values: flags.FlagValues):
+    """One for a recipe, or for each of an ensemble's models."""
     from tfdfm.errors import UsageError
     from tfdfm.runs import ensembles
 
     if wrong := [number for number in values.splits or [] if not number.isdecimal()]:
         raise UsageError(f"Expected --splits to be numbers like 3,4, given {wrong[0]!r}.")
     run_dir = Path(values.run_dir or f"runs/{label}-seed{config.seed}")
-    found = ensembles.runs(config, run_dir, [int(number) for number in values.splits or []])
-    return found[:1] if values.dry_run else found
-
-
-def _run(config, run_dir: Path, ensemble: Path | None, values: flags.FlagValues):
-    from tfdfm.runs import run
-
-    if values.dry_run:
-        for name, weights in run.dry_run(config, values.data_dir).items():
-            print(f"{name:16}{weights:>14,} weights")
-        return None
-    logging.info("Run directory: %s", run_dir)
-    stopped = run.train(config, run_dir, values.data_dir, ensemble)
-    run.forget()
-    return stopped
+    return ensembles.trainings(config, run_dir, [int(number) for number in values.splits or []])
 
 
 class _Command(ModuleType):

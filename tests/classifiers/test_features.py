@@ -8,7 +8,7 @@ import pytest
 
 from tfdfm import arrays
 from tfdfm.classifiers import features
-from tfdfm.classifiers.lookup import Classifier
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import Failure
 
 

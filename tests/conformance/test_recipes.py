@@ -151,7 +151,6 @@ def test_a_run_in_two_parts_is_the_run_in_one(name, tmp_path):
         config = toy(name)
         config.steps = steps
         assert run.train(config, tmp_path / run_dir) is None
-        run.forget()
     commands.assert_same(tmp_path / "whole", tmp_path / "parts")
 
 

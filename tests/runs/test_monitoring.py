@@ -9,8 +9,8 @@ import tensorflow as tf
 import toys
 
 from tfdfm import data, recipes
-from tfdfm.classifiers import of_data
-from tfdfm.classifiers.lookup import Classifier
+from tfdfm.classifiers import lookup
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import scores
 from tfdfm.evaluation.requests import Request
@@ -41,7 +41,7 @@ def quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(monitoring, "SAMPLES", COUNT)
         patch.setattr(monitoring, "PAIRS", 20)
-        patch.setattr(of_data, "find", lambda *_: classifier())
+        patch.setattr(lookup, "of_data", lambda *_: classifier())
         yield
 
 
@@ -49,7 +49,6 @@ def train(run_dir, **changes):
     config = toys.recipe(image_size=0, conditional=True, steps=STEPS, log_every=3, checkpoint_every=4, score_every=2)
     config.update(changes)
     run.train(config, run_dir)
-    run.forget()
 
 
 def best(run_dir):
@@ -272,9 +271,9 @@ def test_scores_come_at_the_end_of_a_call():
 
 
 def test_held_out_are_the_test_images_or_every_tenth(digits, monkeypatch):
-    training, held_out = of_data.sets("digits")
+    training, held_out = lookup.sets("digits")
     assert len(training.images) == 1618 and len(held_out.images) == 179
     np.testing.assert_array_equal(held_out.images[1], digits.pixels[19])
     parts = {"train": digits._replace(pixels=digits.pixels[:9]), "test": digits._replace(pixels=digits.pixels[9:12])}
     monkeypatch.setattr(data, "load", lambda name, *, image_size, data_dir, split="train": parts[split])
-    assert [len(part.images) for part in of_data.sets("some")] == [9, 3]
+    assert [len(part.images) for part in lookup.sets("some")] == [9, 3]

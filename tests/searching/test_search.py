@@ -108,22 +108,6 @@ def test_a_larger_part_adds_to_a_smaller_one(find, tmp_path, monkeypatch):
     find("--num=2")  # trains nothing
 
 
-def test_a_new_process_relieves_one_that_has_done_enough(find, tmp_path, monkeypatch):
-    class Relieved(Exception):
-        pass
-
-    def execute(*command):
-        raise Relieved(command)
-
-    monkeypatch.setattr(search.os, "execv", execute)
-    monkeypatch.setattr(loop, "MOST", 1)
-    for done in (1, 2):
-        with pytest.raises(Relieved) as relieved:
-            find("--num=2")
-        assert relieved.value.args == ((sys.executable, sys.orig_argv),) and len(found(tmp_path)) == done
-    find("--num=2")
-
-
 def test_a_setting_that_diverges_is_a_result_and_not_tried_again(find, tmp_path, monkeypatch, capsys):
     axes = ["--grid.seed=0", "--grid.optimizer.learning_rate=1e-3,1e38"]
     find(*axes)

@@ -1,8 +1,13 @@
 """Each part of Keras that we need and that is not its interface: what fails here broke with Keras."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import tensorflow as tf
+import toys
+from tensorflow.python.framework import ops
 
 from tfdfm.training import keras_internals
 
@@ -49,3 +54,20 @@ def test_layers_are_found_in_lists_and_in_other_layers():
             self.several = [keras.layers.Dense(1, name="a"), keras.Sequential([keras.layers.Dense(1, name="b")])]
 
     assert {"a", "b"} <= {layer.name for layer in keras_internals.layers(Nested())}
+
+
+def test_what_a_training_leaves_behind_is_freed():
+    gradients, kept = ops.gradient_registry._registry, []
+    before = set(gradients)
+
+    @keras_internals.freed()
+    def trained():
+        trainer = toys.trainer()
+        kept.extend(weakref.ref(variable) for variable in trainer.trainable_variables)
+        step = toys.stepper(trainer)
+        step(toys.batch())
+        return len(gradients)
+
+    assert trained() > len(before)  # else there was nothing to free: TensorFlow keeps no gradients any more
+    gc.collect()
+    assert set(gradients) == before and kept and not any(variable() for variable in kept)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfdfm import arrays, cache, files
-from tfdfm.classifiers.lookup import Classifier
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import Failure
 
 BATCH = 64

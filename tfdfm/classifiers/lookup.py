@@ -1,15 +1,17 @@
 """The networks that make the features and logits of which scores are made, found by name."""
 
+import functools
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from tfdfm import data
 from tfdfm.arrays import LabelledImages
 from tfdfm.classifiers import dataset, efficientnet, inception2015, inception_file, model_file
 from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import Failure, UsageError, nearest
-
-__all__ = ["Classifier", "find"]
 
 NAMES = ("dataset", "efficientnet_lite0", "inception2015")
 Sets = Callable[[], tuple[LabelledImages, LabelledImages]]
@@ -20,7 +22,7 @@ def find(name: str, sets: Sets | None = None, cache_dir: str | None = None) -> C
 
     Args:
         name: one of NAMES, "inception2015:" and a path, URL or TF-Hub handle, or the path of a SavedModel or Keras
-            file (see `modelfile`).
+            file (see `model_file`).
         sets: gives the labelled training and held-out images, of which `dataset` learns; None: there are no labels.
         cache_dir: where what is trained or fetched is kept.
 
@@ -43,6 +45,31 @@ def here(labelled: bool, cache_dir: str | None = None) -> list[str]:
         inception_file.kept(cache_dir=cache_dir).exists(),
     ]
     return [name for name, usable in zip(NAMES, found, strict=True) if usable]
+
+
+def of_data(name: str, dataset: str, image_size: int | None = None, data_dir: str | None = None) -> Classifier:
+    """The classifier `name` for a data set's images; "dataset" is trained now if it never was.
+
+    Raises:
+        UsageError: no such classifier, or one that learns from labels for a set that has none.
+        Failure: it cannot be had.
+    """
+    labelled = data.describe(dataset, image_size, data_dir).num_classes
+    return find(name, functools.partial(sets, dataset, image_size, data_dir) if labelled else None)
+
+
+def sets(
+    dataset: str, image_size: int | None = None, data_dir: str | None = None
+) -> tuple[LabelledImages, LabelledImages]:
+    """(training, held-out) images of a labelled data set: its test images, or every tenth where it has none."""
+    load = functools.partial(data.load, dataset, image_size=image_size, data_dir=data_dir)
+    images = load()
+    try:
+        held_out = load(split="test")
+    except UsageError:
+        last = np.arange(len(images.pixels)) % 10 == 9
+        return tuple(LabelledImages(images.pixels[rows], images.labels[rows]) for rows in (~last, last))
+    return LabelledImages(images.pixels, images.labels), LabelledImages(held_out.pixels, held_out.labels)
 
 
 def _find(name: str, sets: Sets | None, cache_dir: str | None) -> Classifier:

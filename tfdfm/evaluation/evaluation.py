@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from tfdfm import arrays
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.classifiers.features import Features, cached, features
-from tfdfm.classifiers.lookup import Classifier
 from tfdfm.evaluation.image_sets import ReferenceImages, ScoredImages
 from tfdfm.metrics import fid
 from tfdfm.progress import progress

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import logging
 
-from tfdfm.classifiers.lookup import Classifier
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import Failure
 from tfdfm.evaluation import image_sets, scores
 from tfdfm.evaluation.evaluation import Evaluation

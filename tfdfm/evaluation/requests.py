@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from tfdfm import data
 from tfdfm.arrays import LabelledImages
-from tfdfm.classifiers import lookup, of_data
-from tfdfm.classifiers.lookup import Classifier
+from tfdfm.classifiers import lookup
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import image_sets
 from tfdfm.evaluation.evaluation import Evaluation
@@ -55,7 +55,7 @@ class Request(NamedTuple):
             raise UsageError("The classifier 'dataset' learns from the labels of real images: set --reference.")
         if not name:
             return lookup.find(asked)
-        return of_data.find(asked, image_sets.training_set(name), size, self.data_dir)
+        return lookup.of_data(asked, image_sets.training_set(name), size, self.data_dir)
 
     @property
     def _reference(self) -> tuple[str | None, int | None]:
@@ -103,7 +103,7 @@ class Request(NamedTuple):
         def made():
             layers = restore.activations(self.run_dir, self.checkpoint)
             name, size = self._reference
-            sets = of_data.sets(image_sets.training_set(name), size, self.data_dir)
+            sets = lookup.sets(image_sets.training_set(name), size, self.data_dir)
             return layers, *(LabelledImages(*(part[:: -(-len(part) // SVM)] for part in each)) for each in sets)
 
         return made

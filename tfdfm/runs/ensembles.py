@@ -3,11 +3,20 @@
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
 from tfdfm import data
 from tfdfm.errors import UsageError
+
+
+class Training(NamedTuple):
+    """One model's."""
+
+    config: ConfigDict
+    run_dir: Path
+    ensemble: Path | None = None  # the directory of the ensemble that it belongs to
 
 
 def is_ensemble(config: ConfigDict) -> bool:
@@ -32,8 +41,8 @@ def directory(run_dir: Path, number: int) -> Path:
     return run_dir / f"split{number:03d}"
 
 
-def runs(config: ConfigDict, run_dir: Path, numbers: Sequence[int] = ()) -> list[tuple[ConfigDict, Path, Path | None]]:
-    """The trainings of a recipe: (recipe, directory, the ensemble's or None) of each, of `numbers` alone if given.
+def trainings(config: ConfigDict, run_dir: Path, numbers: Sequence[int] = ()) -> list[Training]:
+    """One for a recipe, or for each of an ensemble's models, of `numbers` alone if given.
 
     Raises:
         UsageError: numbers that the recipe's models do not have.
@@ -42,10 +51,10 @@ def runs(config: ConfigDict, run_dir: Path, numbers: Sequence[int] = ()) -> list
         raise UsageError(f"Expected --splits from 0 to {config.class_splits - 1}, given {wrong[0]}.")
     if is_ensemble(config):
         chosen = numbers or range(config.class_splits)
-        return [(member(config, number), directory(run_dir, number), run_dir) for number in chosen]
+        return [Training(member(config, number), directory(run_dir, number), run_dir) for number in chosen]
     if numbers:
         raise UsageError("--splits chooses among the models of an ensemble, and this recipe has one. Leave it out.")
-    return [(config, run_dir, None)]
+    return [Training(config, run_dir)]
 
 
 def own_classes(config: ConfigDict, count: int) -> range:

@@ -11,8 +11,8 @@ import numpy as np
 from absl import logging
 
 from tfdfm import arrays, data, latents
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.classifiers.features import BATCH, cached, features
-from tfdfm.classifiers.lookup import Classifier
 from tfdfm.images import to_uint8
 from tfdfm.metrics import fid, samples
 from tfdfm.metrics.ms_ssim import Similarity

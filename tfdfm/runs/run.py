@@ -2,23 +2,23 @@
 
 import json
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import data, files, recipes
-from tfdfm.classifiers import of_data
+from tfdfm.classifiers import lookup
 from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, error_rate, monitoring
 from tfdfm.runs.callbacks import callbacks
 from tfdfm.runs.checkpoints import Checkpoints, writing
 from tfdfm.runs.resolve import resolve
 from tfdfm.runs.signals import Signals
-from tfdfm.training import build, distribution
+from tfdfm.training import build, distribution, keras_internals
 from tfdfm.training.trainer import GRID, Trainer
 
 
@@ -29,8 +29,19 @@ class Stopped(NamedTuple):
     step: int
 
 
+def train_each(trainings: Sequence[ensembles.Training], data_dir: str | None = None) -> Stopped | None:
+    """Trains one after the other. Returns what stopped them before the last was through; raises as `train`."""
+    for place, training in enumerate(trainings, 1):
+        logging.info("Run directory: %s", training.run_dir)
+        stopped = train(*training, data_dir)
+        if stopped and (stopped.step < training.config.steps or place < len(trainings)):
+            return stopped
+    return None
+
+
+@keras_internals.freed()
 def train(
-    config: ConfigDict, run_dir: Path, data_dir: str | None = None, ensemble: Path | None = None
+    config: ConfigDict, run_dir: Path, ensemble: Path | None = None, data_dir: str | None = None
 ) -> Stopped | None:
     """Trains until `config.steps`, from the last good checkpoint of `run_dir` if there is one.
 
@@ -99,7 +110,7 @@ def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: st
     if not chief:
         return monitoring.Scores(None, journal, config)
     logging.info("Scores every %d steps, by a classifier of %s.", config.score_every, config.dataset)
-    classifier = of_data.find("dataset", config.dataset, config.image_size, data_dir)
+    classifier = lookup.of_data("dataset", config.dataset, config.image_size, data_dir)
     accuracy, count = classifier.record["accuracy"], len(images.pixels)
     logging.info("The classifier is right on %.2f %% of held-out images. It looks at %d now.", 100 * accuracy, count)
     return monitoring.Scores(monitoring.Scorer(classifier, images, conditional=config.conditional), journal, config)
@@ -118,11 +129,8 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     strategy = distribution.strategy(config.distribution)
     distribution.check(strategy, config.batch_size, config.steps_per_execution)
     trainer = build_trainer(config, found, strategy)
-    size, share = config.patches_of or config.image_size, config.batch_size // strategy.num_replicas_in_sync
-    share *= config.n_critic
-    batch = {"images": tf.TensorSpec([share, size, size, found.channels], tf.uint8)}
-    batch |= {"labels": tf.TensorSpec([share], tf.int32)} if found.num_classes else {}
-    batch |= {f"labelled_{name}": spec for name, spec in batch.items()} if build.supervised(config) else {}
+    share = config.n_critic * config.batch_size // strategy.num_replicas_in_sync
+    batch = build.batch(config, found.channels, found.num_classes or 0, share)
 
     @tf.function(autograph=False)
     def step(batch):
@@ -191,8 +199,3 @@ def _compare(path: Path, config: ConfigDict, about: dict):
             f"{path.parent} holds a run with other settings, and only steps may grow: {'; '.join(changed)}."
             " Pass another --run_dir, or the run's own settings."
         )
-
-
-def forget() -> None:
-    """Frees what Keras keeps of a trainer, before the next one of this process."""
-    keras.utils.clear_session()

@@ -12,15 +12,13 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import recipes
-from tfdfm.classifiers import of_data
+from tfdfm.classifiers import lookup
 from tfdfm.errors import Diverged, UsageError, nearest
 from tfdfm.evaluation import scores
 from tfdfm.evaluation.requests import Request
 from tfdfm.runs import metrics_log, run
 from tfdfm.searching import claims, grid, results
 from tfdfm.searching.grid import Setting
-
-MOST = 10  # settings that one process finishes
 
 
 class Search(NamedTuple):
@@ -39,7 +37,7 @@ class Search(NamedTuple):
             if name not in scores.METRICS | scores.ALIASES:
                 raise UsageError(nearest("metric", name, scores.METRICS) + " Set --metrics.")
         config, _ = run.resolve(self.base, self.data_dir)
-        classifier = of_data.find(self.classifier, config.dataset, config.image_size, self.data_dir)
+        classifier = lookup.of_data(self.classifier, config.dataset, config.image_size, self.data_dir)
         scoring = {"metrics": self.metrics, "samples": self.samples, "classifier": classifier.record}
         results.describe(self.directory, {"recipe": recipes.check(self.base).to_dict(), "scoring": scoring})
 
@@ -47,31 +45,21 @@ class Search(NamedTuple):
         return (self.directory / setting.name / results.NAME).exists()
 
 
-def search(this: Search, settings: Sequence[Setting]) -> bool:
+def search(this: Search, settings: Sequence[Setting]) -> None:
     """Finishes all settings, each by one process; those that others work at are waited for.
-
-    Returns:
-        Whether all are finished, or MOST by this process, which a new one should then relieve: TensorFlow keeps the
-        gradient of every all-reduce that it ever traced, and with it that run's weights, some hundred MB a setting.
 
     Raises:
         SystemExit: told to stop; all is saved.
         UsageError, Failure: as `tfdfm.runs.run.train`, but for runs that diverge: those are results.
     """
-    held, finished, waited = claims.Claims(), 0, False
+    held, waited = claims.Claims(), False
     with _leaving():
         while left := [setting for setting in settings if not this.finished(setting)]:
-            before = finished
-            for setting in left:
-                finished += _try(this, setting, held)
-                if finished == MOST:
-                    return False
-            if finished == before:
+            if not sum(_try(this, setting, held) for setting in left):
                 if not waited:
                     logging.info("Waiting for %d settings that other processes have.", len(left))
                 waited = True
                 time.sleep(claims.BEAT)
-    return True
 
 
 def _try(this: Search, setting: Setting, held: claims.Claims) -> bool:
@@ -90,14 +78,12 @@ def _finish(this: Search, setting: Setting, claim: claims.Claim) -> None:
     logging.info("%s: %s", run_dir, ", ".join(f"{key}={value}" for key, value in setting.values.items()))
     failed, found = None, {}
     try:
-        if stopped := run.train(grid.configured(this.base, setting), run_dir, this.data_dir):
+        if stopped := run.train(grid.configured(this.base, setting), run_dir, data_dir=this.data_dir):
             _leave(stopped.signal)
         found = _score(this, run_dir)
     except Diverged as error:
         failed = str(error)
         logging.warning("%s", failed)
-    finally:
-        run.forget()
     lines = metrics_log.read(run_dir / "metrics.jsonl")
     seen = lines[-1]["images_seen"] if lines else 0
     results.write(run_dir / results.NAME, setting.values, failed, found, claim.seconds(), seen)

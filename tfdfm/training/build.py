@@ -87,28 +87,28 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     ]
     settings = Settings(**{name: config[name] for name in Settings._fields})
     update = JointUpdate(nets, terms, players, settings)
-    names = _loss_names(update, _zeros(config, channels, num_classes))
+    few = min(config.batch_size // tf.distribute.get_strategy().num_replicas_in_sync, 2)
+    names = _loss_names(update, batch(config, channels, num_classes, few))
     ema_generator = generator(config, channels, num_classes) if config.ema_decay else None
     made = Trainer(update, names, Schedule.of(config), ema_generator=ema_generator, jit=jit)
     made.compile(steps_per_execution=config.steps_per_execution, jit_compile=False)
     return made
 
 
-def _zeros(config: ConfigDict, channels: int, num_classes: int) -> dict[str, tf.Tensor]:
-    """The first two images of a replica's batch, or its only one, as zeros."""
-    count = min(config.batch_size // tf.distribute.get_strategy().num_replicas_in_sync, 2)
+def batch(config: ConfigDict, channels: int, num_classes: int, count: int) -> dict[str, tf.TensorSpec]:
+    """What a batch of `count` images is for the trainer's step. `num_classes` of the data, 0 where it has none."""
     size = config.patches_of or config.image_size
-    batch = {"images": tf.zeros([count, size, size, channels], tf.uint8)}
-    batch |= {"labels": tf.zeros([count], tf.int32)} if num_classes else {}
-    return batch | ({f"labelled_{name}": value for name, value in batch.items()} if supervised(config) else {})
+    made = {"images": tf.TensorSpec([count, size, size, channels], tf.uint8)}
+    made |= {"labels": tf.TensorSpec([count], tf.int32)} if num_classes else {}
+    return made | ({f"labelled_{name}": spec for name, spec in made.items()} if supervised(config) else {})
 
 
-def _loss_names(update: JointUpdate, batch: dict[str, tf.Tensor]) -> list[str]:
-    """ "<player>/<name>" of each loss, by one pass, which finds what is wrong with a recipe before it has a run."""
+def _loss_names(update: JointUpdate, batch: dict[str, tf.TensorSpec]) -> list[str]:
+    """ "<player>/<name>" of each loss, by a pass over zeros: it finds a recipe's mistakes before there is a run."""
     frozen = update.settings._replace(batch_norm="frozen")
     update = JointUpdate(update.networks, update.objectives, update.players, frozen)
     zero = tf.constant(0, tf.int64)
-    forward = update.forward(batch, zero, zero)
+    forward = update.forward({name: tf.zeros(spec.shape, spec.dtype) for name, spec in batch.items()}, zero, zero)
     losses = update.losses(forward, update.players)
     update.diagnostics(forward, losses)
     return list(flat(losses))
