@@ -28,8 +28,10 @@ TOY = {
 
 
 def flags(**changes) -> list[str]:
-    """--config.KEY=VALUE of the toy, `__` for a dot: optimizer__learning_rate=1."""
+    """--config.KEY=VALUE of the toy, `__` for a dot: optimizer__learning_rate=1. Terms without dfm have no denoiser."""
     changed = TOY | {key.replace("__", "."): value for key, value in changes.items()}
+    if "dfm" not in str(changed.get("terms", "dfm")).split(","):
+        changed = {key: value for key, value in changed.items() if not key.startswith("denoiser.")}
     return [f"--config.{key}={value}" for key, value in changed.items()]
 
 

@@ -119,7 +119,7 @@ def test_a_setting_that_diverges_is_a_result_and_not_tried_again(find, tmp_path,
 
 
 def test_any_other_failure_ends_the_search_and_is_tried_again(find, tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise Failure("No space left on device")
 
     with monkeypatch.context() as patch:
@@ -134,7 +134,7 @@ def test_any_other_failure_ends_the_search_and_is_tried_again(find, tmp_path, mo
 def test_told_to_stop_in_the_middle_it_gives_the_setting_back(find, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", logger="absl")
     with monkeypatch.context() as patch:
-        patch.setattr(loop.run, "train", lambda *_: loop.run.Stopped(signal.SIGTERM, 2))
+        patch.setattr(loop.run, "train", lambda *_, **__: loop.run.Stopped(signal.SIGTERM, 2))
         with pytest.raises(SystemExit, match="143"):
             find("--num=1")
     with monkeypatch.context() as patch:  # between trainings
