@@ -21,6 +21,8 @@ import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from absl import logging  # noqa: E402
 
+from tfdfm.training import keras_internals  # noqa: E402
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
@@ -33,6 +35,13 @@ VERBOSITY = logging.get_verbosity()
 def verbosity():
     """Commands that ran in this process have set another."""
     logging.set_verbosity(VERBOSITY)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freed():
+    """Nothing that a file's trainings leave in TensorFlow slows the next file's."""
+    with keras_internals.freed():
+        yield
 
 
 @pytest.fixture(scope="session")
