@@ -131,6 +131,8 @@ def test_the_same_images_give_the_same_network(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "EPOCHS", 2)
     one, two = (lookup.find("dataset", toys, str(tmp_path / name)).record for name in "ab")
     assert one == two
+    other = lookup.find("dataset", lambda: (toy(seed=2), toy(seed=1)), str(tmp_path / "a")).record
+    assert other.keys() == one.keys() and other["checksum"] != one["checksum"]
 
 
 def test_a_killed_training_leaves_nothing_that_is_taken(tmp_path, trainings, monkeypatch):
