@@ -48,6 +48,15 @@ def test_links_and_pictures_lead_somewhere(path):
             assert (path.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("folder", ["tfdfm", "configs", "docs", "tests", "tools", "serving", "examples", "."])
+def test_files_that_are_named_are_there(folder):
+    """tests/test_digits.py, say: from the root, whoever names it. hinge.py stands for the reader's own."""
+    for path in (ROOT / folder).glob("*" if folder == "." else "**/*"):
+        if path.suffix in (".py", ".md", ".sh"):
+            for name in re.findall(r"(?<![\w./-])(?:tfdfm|tests|tools|configs|docs)/[\w/]+\.\w+", path.read_text()):
+                assert (ROOT / name).exists() or name.endswith("/hinge.py"), f"{path.name} names {name}"
+
+
 def test_every_short_name_of_a_paper_is_explained():
     listed = (ROOT / "docs" / "references.md").read_text()
     for name in ("slides", "thesis", "dfm", "ebgan"):
