@@ -15,6 +15,7 @@ def get_config():
     config = defaults()
     config.dataset = "celeb_a"
     config.terms = ("nonsaturating",)
+    config.play = "alternating"
     config.latent_size = 100
     config.generator.width = 128
     config.discriminator.width = 128

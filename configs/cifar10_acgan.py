@@ -18,6 +18,7 @@ def get_config():
     config.dataset = "cifar10"
     config.conditional = True
     config.terms = ("acgan",)
+    config.play = "alternating"
     config.latent_size = 100
     config.generator = dict(network="ACGAN", width=96)
     config.discriminator = dict(network="ACGAN", width=16, noise=0.1)

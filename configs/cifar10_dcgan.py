@@ -15,6 +15,7 @@ def get_config():
     config = defaults()
     config.dataset = "cifar10"
     config.terms = ("nonsaturating",)
+    config.play = "alternating"
     config.latent_size = 100
     config.prior = "normal"
     config.generator = dict(network="Iliescu", width=64)

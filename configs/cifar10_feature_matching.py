@@ -12,5 +12,6 @@ from tfdfm.recipes import recipe
 def get_config():
     config = recipe("cifar10")
     config.terms = ("feature_matching_game",)
+    config.play = "alternating"
     config.feature_matching_game.distance = "absolute"
     return config

@@ -20,6 +20,7 @@ def get_config():
     config = defaults()
     config.dataset = "cifar10"
     config.terms = ("nonsaturating", "historical_averaging")
+    config.play = "alternating"
     config.nonsaturating.smoothing = 0.1
     config.latent_size = 100
     config.generator = dict(network="ImprovedGAN", width=128, reference=100)

@@ -18,6 +18,7 @@ def get_config():
     config.dataset = "cifar10"
     config.num_labelled = 4000
     config.terms = ("feature_matching_game", "classification")
+    config.play = "alternating"
     config.feature_matching_game.distance = "absolute"
     config.feature_matching_game.discriminator_weight = 0.5
     config.latent_size = 100

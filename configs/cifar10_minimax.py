@@ -13,4 +13,5 @@ from tfdfm.recipes import recipe
 def get_config():
     config = recipe("cifar10_gan")
     config.terms = ("minimax",)
+    config.play = "alternating"
     return config

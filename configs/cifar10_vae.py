@@ -14,5 +14,6 @@ from tfdfm.recipes import recipe
 def get_config():
     config = recipe("cifar10_dcgan")
     config.terms = ("vae",)
+    config.play = "simultaneous"
     config.encoder = dict(network="Iliescu", width=64)
     return config

@@ -17,5 +17,6 @@ def get_config():
     config.terms = ("wasserstein",)
     config.prior = "normal"
     config.n_critic = 5
+    config.play = "alternating"
     config.optimizer.update(method="rmsprop", learning_rate=5e-5, beta_2=0.99)
     return config

@@ -17,5 +17,6 @@ def get_config():
     config.prior = "normal"
     config.discriminator.batch_norm = False
     config.n_critic = 5
+    config.play = "alternating"
     config.optimizer.beta_2 = 0.9
     return config

@@ -15,6 +15,7 @@ def get_config():
     config = defaults()
     config.dataset = "mnist"
     config.terms = ("ebgan",)
+    config.play = "alternating"
     config.ebgan.margin = 10.0
     config.latent_size = 100
     config.prior = "normal"

@@ -18,6 +18,7 @@ def get_config():
     config.image_size = 28
     config.num_labelled = 100
     config.terms = ("ebgan", "classification")
+    config.play = "alternating"
     config.ebgan.margin = 16.0
     config.ebgan.margin_steps = 60_000
     config.ebgan.weight = 1000 / 784

@@ -20,6 +20,7 @@ def get_config():
     config.image_size = 28
     config.num_labelled = 100
     config.terms = ("feature_matching_game", "classification")
+    config.play = "alternating"
     config.feature_matching_game.distance = "squared"
     config.feature_matching_game.discriminator_weight = 0.5
     config.latent_size = 100

@@ -12,4 +12,5 @@ from tfdfm.recipes import recipe
 def get_config():
     config = recipe("mnist_gan")
     config.terms = ("minimax",)
+    config.play = "alternating"
     return config

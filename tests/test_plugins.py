@@ -29,7 +29,7 @@ class Hinge(Objective):
     def generator_loss(self, forward):
         return {"hinge": -forward.fake.score}
 
-    def after_step(self, networks, logs, *, critic_only):
+    def after_step(self, networks, logs, *, moved):
         self.updates.assign_add(1.0)
         return {}
 """

@@ -119,11 +119,13 @@ def trained_on_halves(name: str, **changes):
     config.batch_size = half
     trainer = run.build_trainer(config, found, distribution.strategy("none"))
     halves = [{key: value[place : place + half] for key, value in first_batch(config).items()} for place in (0, half)]
-    step, positions = tf.constant(0, tf.int64), [tf.constant(place, tf.int64) for place in (0, half)]
-    found = [
-        trainer.joint_update.gradients(batch, step, position) for batch, position in zip(halves, positions, strict=True)
-    ]
-    trainer._gradients = lambda *_, **__: tf.nest.map_structure(lambda a, b: (a + b) / 2, *found)
+    gradients, positions = trainer.joint_update.gradients, [tf.constant(place, tf.int64) for place in (0, half)]
+
+    def mean(_, step, position, **how):
+        found = [gradients(batch, step, place, **how) for batch, place in zip(halves, positions, strict=True)]
+        return tf.nest.map_structure(lambda a, b: (a + b) / 2, *found)
+
+    trainer._gradients = mean
     _loosen(trainer)
     before = toys.state(trainer)
     return trainer, toys.stepper(trainer, graph=False)(halves[0]), before, toys.state(trainer)

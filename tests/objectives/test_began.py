@@ -21,7 +21,7 @@ RECIPE = dict(
 
 def after(game, data, samples):
     logs = {"discriminator/data": tf.constant(data), "generator/began": tf.constant(samples)}
-    game.after_step({}, logs, critic_only=False)
+    game.after_step({}, logs, moved={"generator", "discriminator"})
     return float(game.k.numpy())
 
 
@@ -37,7 +37,7 @@ def test_losses_by_hand():
 def test_the_convergence_measure_by_hand():
     for data, samples, expected in ((0.3, 0.2, 0.3 + abs(0.5 * 0.3 - 0.2)), (0.0, 0.0, 0.0)):
         logs = {"discriminator/data": tf.constant(data), "generator/began": tf.constant(samples)}
-        found = BoundaryEquilibrium(gamma=0.5).after_step({}, logs, critic_only=False)
+        found = BoundaryEquilibrium(gamma=0.5).after_step({}, logs, moved={"generator", "discriminator"})
         assert float(found["discriminator/convergence"]) == pytest.approx(expected)
 
 
@@ -56,7 +56,7 @@ def test_k_stays_between_0_and_1():
 
 def test_k_waits_for_g():
     game = BoundaryEquilibrium()
-    game.after_step({}, {"discriminator/data": tf.constant(1.0)}, critic_only=True)
+    game.after_step({}, {"discriminator/data": tf.constant(1.0)}, moved={"discriminator"})
     assert game.k.numpy() == 0
 
 

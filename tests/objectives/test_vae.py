@@ -105,7 +105,7 @@ def test_what_needs_a_discriminator_ends_before_training(term, said):
 
 
 def test_keys_that_make_no_sense_end_before_training():
-    with pytest.raises(UsageError, match="no discriminator to take n_critic=5 steps"):
+    with pytest.raises(UsageError, match="no discriminator that could take steps by itself, given n_critic=5"):
         toys.recipe(**RECIPE, n_critic=5)
     with pytest.raises(UsageError, match="--config.prior=normal"):
         toys.trainer(**{**RECIPE, "prior": "uniform"})

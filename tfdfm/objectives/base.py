@@ -1,6 +1,6 @@
 """The interface of an objective: one term of a recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import keras
 import tensorflow as tf
@@ -44,11 +44,10 @@ class Objective(tf.Module):
         """{name: scalar} to log, averaged over replicas. `losses` are all players' losses in this update."""
         return {}
 
-    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
-        """Clips weights, moves schedules kept in variables, once the players are updated.
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, moved: Set[str]) -> Losses:
+        """Clips weights, moves schedules kept in variables, once the players that `moved` names are updated.
 
-        `logs` are the losses ("<player>/<name>") and diagnostics of the update, already those of the global batch;
-        `critic_only` says that the critic moved alone, which has no diagnostics. Returns more to log: what is no mean
-        of the replicas' own values.
+        `logs` are the losses ("<player>/<name>") and diagnostics of the step so far, already those of the global batch.
+        Returns more to log: what is no mean of the replicas' own values.
         """
         return {}

@@ -1,6 +1,6 @@
 """Boundary equilibrium GAN (Berthelot, Schumm & Metz, 2017; thesis section 2.4)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import keras
 import tensorflow as tf
@@ -13,7 +13,7 @@ class BoundaryEquilibrium(Objective):
     """D autoencodes data well and samples badly, in a balance gamma = E L(G(z)) / E L(x) that k_t keeps (eq. 12).
 
     L is the discriminator's score, the mean absolute error of the reconstruction. The thesis's eq. 11 squares it; the
-    paper does not. z_D and z_G of eq. 13 are the same latents here: all players are updated at once.
+    paper does not. z_D and z_G of eq. 13 are the same latents where all players are updated at once.
 
     Args:
         gamma: the diversity of samples, in [0, 1]: a low one makes them better and more alike.
@@ -40,8 +40,8 @@ class BoundaryEquilibrium(Objective):
     def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         return {"discriminator/k": self.k.read_value()}
 
-    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
-        if critic_only:
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, moved: Set[str]) -> Losses:
+        if "generator" not in moved:
             return {}
         data, samples = logs["discriminator/data"], logs["generator/began"]
         balance = self.gamma * data - samples

@@ -1,6 +1,6 @@
 """Historical averaging (Salimans et al., 2016, section 3.3; slides, "Improved techniques")."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import keras
 import tensorflow as tf
@@ -27,7 +27,7 @@ class HistoricalAveraging(Objective):
         self.weight = weight
 
     def build(self, networks: Mapping[str, keras.Model]) -> None:
-        self.count = self._variable(1.0, "count")
+        self.counts = {name: self._variable(1.0, f"{name}_count") for name in _weights(networks)}
         self.means = {
             name: [self._variable(weight.numpy(), f"{name}_{place}") for place, weight in enumerate(of)]
             for name, of in _weights(networks).items()
@@ -39,11 +39,11 @@ class HistoricalAveraging(Objective):
     def generator_loss(self, forward: Forward) -> Losses:
         return {"historical_averaging": self._distance(forward, "generator")}
 
-    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
-        self.count.assign_add(1.0)
-        for name, of in _weights(networks).items():
-            for mean, weight in zip(self.means[name], of, strict=True):
-                mean.assign_add((weight.value - mean) / self.count)
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, moved: Set[str]) -> Losses:
+        for name in moved & self.means.keys():
+            self.counts[name].assign_add(1.0)
+            for mean, weight in zip(self.means[name], networks[name].trainable_variables, strict=True):
+                mean.assign_add((weight.value - mean) / self.counts[name])
         return {}
 
     def _distance(self, forward: Forward, name: str) -> tf.Tensor:

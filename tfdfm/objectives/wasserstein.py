@@ -1,6 +1,6 @@
 """Wasserstein GAN (Arjovsky, Chintala & Bottou, 2017; slides, "Wasserstein GAN"; thesis section 2.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import keras
 import tensorflow as tf
@@ -33,8 +33,8 @@ class Wasserstein(Objective):
     def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
         return {"discriminator/distance": tf.reduce_mean(forward.real.score) - tf.reduce_mean(forward.fake.score)}
 
-    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, critic_only: bool) -> Losses:
-        if self.clip:
+    def after_step(self, networks: Mapping[str, keras.Model], logs: Losses, *, moved: Set[str]) -> Losses:
+        if self.clip and "discriminator" in moved:
             for weight in networks["discriminator"].trainable_variables:
                 weight.assign(tf.clip_by_value(weight.value, -self.clip, self.clip))  # line 7
         return {}

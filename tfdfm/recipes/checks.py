@@ -8,6 +8,7 @@ from tfdfm.recipes.keys import complete, flat, unused
 
 CHOICES = {
     "prior": ("uniform", "normal"),
+    "play": ("simultaneous", "alternating"),
     "batch_norm": ("local", "synchronised", "frozen"),
     "precision": ("float32", "mixed_bfloat16"),
     "jit": ("auto", "on", "off"),
@@ -115,8 +116,13 @@ def _check_terms(config: ConfigDict):
             f"Expected one term that trains G by itself ({', '.join(objectives.primaries())}), given"
             f" {', '.join(primary) or 'none'} in terms {tuple(config.terms)}."
         )
-    if config.n_critic > 1 and "discriminator" not in objectives.find(primary[0]).players:
-        raise UsageError(f"{primary[0]!r} has no discriminator to take n_critic={config.n_critic} steps. Set it to 1.")
+    if "discriminator" not in objectives.find(primary[0]).players:
+        for key, alone in (("n_critic", 1), ("play", "simultaneous")):
+            if config[key] != alone:
+                raise UsageError(
+                    f"{primary[0]!r} has no discriminator that could take steps by itself, given {key}={config[key]}. "
+                    f"Set --config.{key}={alone}."
+                )
     clipped = "wasserstein" in config.terms and config.wasserstein.clip
     if "wasserstein" in config.terms and bool(clipped) == ("gradient_penalty" in config.terms):
         raise UsageError(

@@ -45,7 +45,8 @@ def defaults() -> ConfigDict:
             separator=dict(network="Iliescu", width=512),
             batch_norm="local",  # statistics of each replica's batch, "synchronised": the global one's, "frozen"
             optimizer=dict(OPTIMIZER),  # of each player
-            n_critic=1,  # critic steps of an update, each on its own batch, the last one together with G's
+            n_critic=1,  # critic steps of a step, each on its own batch
+            play="simultaneous",  # the others move with the last critic step, or "alternating": after it
             batch_size=64,  # over all replicas
             steps=100_000,
             seed=0,

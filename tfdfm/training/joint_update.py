@@ -1,4 +1,7 @@
-"""The joint update: every player's gradient with all networks fixed. It changes nothing, so XLA can compile it."""
+"""The joint update: every player's gradient with all networks fixed. It changes nothing, so XLA can compile it.
+
+In alternating play a step has two kinds of it: the critic's steps, then that of the others against the moved critic.
+"""
 
 from typing import NamedTuple
 
@@ -16,7 +19,7 @@ class Player(NamedTuple):
     name: str
     owns: tuple[str, ...]  # networks
     optimizer: keras.optimizers.Optimizer
-    is_critic: bool = False  # whether it also takes the critic steps before the joint update
+    is_critic: bool = False  # whether it takes the critic steps
 
 
 class Settings(NamedTuple):
@@ -26,7 +29,8 @@ class Settings(NamedTuple):
     latent_size: int
     prior: str  # "uniform" in [-1, 1) or "normal"
     seed: int
-    n_critic: int = 1  # critic steps of an update, each on a batch of its own; the others share in the last one
+    n_critic: int = 1  # critic steps of a step, each on a batch of its own
+    play: str = "simultaneous"  # the others move in the last critic step, or "alternating": after it, on its batch
     image_size: int = 0
     patches_of: int = 0  # side of the images in a batch, from which patches of image_size are cut; 0: not at all
     flip: bool = False
@@ -38,7 +42,7 @@ class Gradients(NamedTuple):
     """One replica's share: summed over replicas, gradients and logs are those of the global batch."""
 
     of_players: dict[str, list[tf.Tensor]]  # by player, for its own weights
-    logs: dict[str, tf.Tensor]  # losses and diagnostics; of a critic step its losses alone
+    logs: dict[str, tf.Tensor]  # losses and diagnostics
     statistics: dict[str, tf.Tensor]  # of the batch, by the path of the population statistic that learns from them
 
 
@@ -50,12 +54,29 @@ class JointUpdate:
         self.populations = {w.path: w for network in networks.values() for w in network.non_trainable_variables}
         self._forward = next(objective.forward for objective in objectives.values() if objective.primary)
 
+    @property
+    def updates(self) -> list[tuple[int, str]]:
+        """(number of its batch, who moves: "critic", "others" or "all") of each update of a step, in their order."""
+        last = self.settings.n_critic - 1
+        together = [(last, "critic"), (last, "others")] if self.settings.play == "alternating" else [(last, "all")]
+        return [(number, "critic") for number in range(last)] + together
+
     def weights(self, player: Player) -> list[keras.Variable]:
         return [w for name in player.owns for w in self.networks[name].trainable_variables]
 
-    def movers(self, critic_only: bool) -> list[Player]:
-        """The players that take part in a critic step, or in the joint update."""
-        return [player for player in self.players if player.is_critic or not critic_only]
+    def movers(self, who: str) -> list[Player]:
+        """The players that are "critic", "others" or "all"."""
+        return [player for player in self.players if who == "all" or player.is_critic == (who == "critic")]
+
+    def _diagnosed(self, who: str) -> list[Objective]:
+        """The objectives whose diagnostics are of the update of "critic", "others" or "all": those that concern D are
+        of its own, before it moves."""
+        if who == "all":
+            return list(self.objectives.values())
+        if who == "critic" and self.settings.play == "simultaneous":
+            return []
+        of_critic = {o: "discriminator" in (o.players or ("discriminator",)) for o in self.objectives.values()}
+        return [objective for objective, critics in of_critic.items() if critics == (who == "critic")]
 
     def gradients(
         self,
@@ -63,38 +84,35 @@ class JointUpdate:
         step: tf.Tensor,
         position: tf.Tensor,
         *,
-        critic_step: int | tf.Tensor = 0,
-        critic_only: bool = False,
+        number: int | tf.Tensor = 0,
+        who: str = "all",
         logged: bool | tf.Tensor = False,
     ) -> Gradients:
-        """Of one of a step's `n_critic` critic steps, the last of which is the joint update.
+        """Of one of a step's `updates`.
 
         Args:
             batch: of this replica.
             step: int64, finished steps.
             position: int64, place of the batch's first example in the global batch.
-            critic_step: those of this step before it.
-            critic_only: whether the critic moves alone.
+            number: updates of this step before it.
+            who: moves.
             logged: whether the gradient norms of the generator's terms are wanted; 0 otherwise.
         """
-        players = self.movers(critic_only)
+        players = self.movers(who)
         with tf.GradientTape(persistent=True) as tape:
-            forward = self.forward(batch, step, position, critic_step)
+            forward = self.forward(batch, step, position, number)
             losses = self.losses(forward, players)
             shares = {name: {term: self._share(value) for term, value in of.items()} for name, of in losses.items()}
             totals = {name: tf.add_n(list(of.values())) for name, of in shares.items()}
         gradients = {p.name: tape.gradient(totals[p.name], _values(self.weights(p))) for p in players}
         logs = flat(shares)
-        if not critic_only:
-            logs |= {name: self._share(value) for name, value in self.diagnostics(forward, losses).items()}
-            logs |= self._gradient_norms(tape, shares.get("generator", {}), logged)
+        logs |= {name: self._share(value) for name, value in self.diagnostics(forward, losses, who).items()}
+        logs |= self._gradient_norms(tape, shares.get("generator", {}), logged)
         recorded = forward.tracked.recorded if forward.tracked else []
         return Gradients(gradients, logs, {variable.path: value for variable, value in recorded})
 
-    def forward(
-        self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor, critic_step: int = 0
-    ) -> Forward:
-        """The forward passes of one critic step or joint update; arguments as of `gradients`."""
+    def forward(self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor, number: int = 0) -> Forward:
+        """The forward passes of one update; arguments as of `gradients`."""
         s = self.settings
         synchronised = s.batch_norm == "synchronised"
         statistics = (None, None) if s.batch_norm == "frozen" else (BatchStatistics(synchronised) for _ in range(2))
@@ -104,7 +122,7 @@ class JointUpdate:
             batch["images"],
             batch.get("labels"),
             labelled=(batch["labelled_images"], batch["labelled_labels"]) if "labelled_images" in batch else None,
-            random=Random(s.seed, step * s.n_critic + tf.cast(critic_step, tf.int64), position),
+            random=Random(s.seed, step * len(self.updates) + tf.cast(number, tf.int64), position),
             latent=(s.latent_size, s.prior),
             step=step,
             crop=s.image_size if s.patches_of else 0,
@@ -122,9 +140,11 @@ class JointUpdate:
             found[player.name] = _joined(loss(forward) for loss in own if loss)
         return found
 
-    def diagnostics(self, forward: Forward, losses: dict[str, dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
-        """{name: scalar}. Raises UsageError: two terms have one of the same name."""
-        return _joined(objective.diagnostics(forward, losses) for objective in self.objectives.values())
+    def diagnostics(
+        self, forward: Forward, losses: dict[str, dict[str, tf.Tensor]], who: str = "all"
+    ) -> dict[str, tf.Tensor]:
+        """{name: scalar}, those of the update in which `who` moves. Raises UsageError: two terms have one name."""
+        return _joined(objective.diagnostics(forward, losses) for objective in self._diagnosed(who))
 
     def _share(self, value: tf.Tensor) -> tf.Tensor:
         """[B] over the global batch, a scalar over replicas; Keras optimisers sum gradients over replicas."""

@@ -23,7 +23,8 @@ class Trainer(Prebuilt):
     "We calculate updates with respect to all losses with the parameters of all three networks fixed, and update all
     parameters simultaneously": one forward pass of each network for each source under one tape, one gradient for each
     player with respect to its own weights, then all updates. Random numbers, batches and their order are functions of
-    (seed, step) alone. With n_critic > 1 critic steps come before that, each on fresh data and latents.
+    (seed, step) alone. With n_critic > 1 critic steps come before that, each on fresh data and latents; in alternating
+    play the others then move after the last one, on fresh latents, against the critic as it is by then.
 
     Args:
         joint_update: networks, objectives, players and settings.
@@ -59,48 +60,48 @@ class Trainer(Prebuilt):
         return (self.ema_generator or self.networks["generator"])(latents, labels=labels)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One joint update, and the critic steps before it.
+        """All updates of a step.
 
         Args:
             batch: {"images": uint8 [n_critic b, H, W, C] (, "labels": int32 [n_critic b])}, b the replica's share, and
                 the same as "labelled_images" and "labelled_labels" where a term learns from few labels.
 
         Returns:
-            {name: float32 [1]}: losses and diagnostics of the joint update's global batch, the same on every replica.
+            {name: float32 [1]}: losses and diagnostics of each player's last update, of its global batch, the same on
+            every replica.
         """
-        n_critic = self.joint_update.settings.n_critic
+        n_critic, logs = self.joint_update.settings.n_critic, {}
         share = self.joint_update.settings.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
         # Several steps a call over replicas lose the static batch size.
         batch = {name: tf.ensure_shape(value, [n_critic * share, *value.shape[1:]]) for name, value in batch.items()}
-        for critic_step in range(n_critic):
-            part = {name: value[critic_step * share : (critic_step + 1) * share] for name, value in batch.items()}
-            logs = self._update(part, critic_step, share, critic_only=critic_step < n_critic - 1)
+        for number, (place, who) in enumerate(self.joint_update.updates):
+            part = {name: value[place * share : (place + 1) * share] for name, value in batch.items()}
+            logs |= self._update(part, number, share, who, logs)
         self._watch(logs)
         self.step.assign_add(1)
         return {name: value[None] for name, value in logs.items()} | self._verdict()
 
-    def _update(self, batch, critic_step: int, share: int, *, critic_only: bool) -> dict[str, tf.Tensor]:
+    def _update(self, batch, number: int, share: int, who: str, before: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The logs of an update; those of the same step's `before` it are known to `after_step`."""
         step = tf.identity(self.step.value)
         position = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64) * share
-        how = {"critic_step": tf.constant(critic_step), "critic_only": critic_only}
-        found = self._gradients(
-            batch, step, position, logged=tf.convert_to_tensor(self.schedule.logged(step + 1)), **how
-        )
+        logged = tf.convert_to_tensor(self.schedule.logged(step + 1))
+        found = self._gradients(batch, step, position, number=tf.constant(number), who=who, logged=logged)
         with tf.control_dependencies(tf.nest.flatten(found)):  # everything is computed before anything is updated
             logs = _sum_over_replicas(found.logs)
         with tf.control_dependencies(list(logs.values())):
-            self._apply(found, critic_only)
+            self._apply(found)
         for objective in self.joint_update.objectives.values():
-            logs |= objective.after_step(self.networks, logs, critic_only=critic_only)
+            logs |= objective.after_step(self.networks, before | logs, moved=set(found.of_players))
         return logs
 
-    def _apply(self, found: Gradients, critic_only: bool):
-        for player in self.joint_update.movers(critic_only):
+    def _apply(self, found: Gradients):
+        for player in (player for player in self.joint_update.players if player.name in found.of_players):
             player.optimizer.apply(found.of_players[player.name], self.joint_update.weights(player))
         for path, value in found.statistics.items():
             variable = self.joint_update.populations[path]
             variable.assign(variable.value + (value - variable.value) * (1.0 - BatchNorm.momentum))
-        if self.ema_generator and not critic_only:
+        if self.ema_generator and "generator" in found.of_players:
             decay = self.joint_update.settings.ema_decay
             for mean, now in zip(self.ema_generator.variables, self.networks["generator"].variables, strict=True):
                 mean.assign(mean.value * decay + now.value * (1.0 - decay))
