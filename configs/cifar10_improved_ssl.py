@@ -2,7 +2,7 @@
 
 Source: Salimans et al., 2016, section 5, and their code: D's losses on data and samples halved beside the class loss,
 the distance of mean features absolute, Adam 3e-4 with beta_1 0.5, falling to 0 from epoch 800 to 1,200 of 500 steps,
-batch 100. Their Adam adds 1e-8 to the mean square before its root: in the long run an epsilon of 1e-4. They set weight
+batch 100. Their Adam has its epsilon of 1e-8 below the root (adam_root). They set weight
 norm's scales by the first batch and classify by an average of the weights; here the scales start, for no data, about
 where that puts them, and the weights classify as they are. Uniform latents in [-1, 1] stand for theirs in [0, 1], which
 batch norm undoes.
@@ -25,7 +25,7 @@ def get_config():
     config.generator = dict(network="ImprovedGAN", width=128)
     config.discriminator = dict(network="ImprovedGANClassifier", width=96)
     config.optimizer.learning_rate = 3e-4
-    config.optimizer.epsilon = 1e-4
+    config.optimizer.method = "adam_root"
     config.optimizer.decay_from = 400_000
     config.optimizer.decay_until = 600_000
     config.batch_size = 100

@@ -69,3 +69,12 @@ def test_a_copy_that_was_cut_is_refused(tmp_path):
         (tmp_path / "cut.pth").write_bytes(data[:end])
         with pytest.raises(Failure, match="damaged"):
             torch_file.read(tmp_path / "cut.pth")
+
+
+def test_its_classes_are_imagenets_in_wordnets_order_and_no_other():
+    tfds = pytest.importorskip("tensorflow_datasets")
+    resized = tfds.builder("imagenet_resized/32x32", data_dir="nowhere").info.features["label"].names
+    ordered = tfds.builder("imagenet2012", data_dir="nowhere").info.features["label"].names
+    found = efficientnet.find()
+    assert found.tells(ordered) and found.tells(sorted(resized))
+    assert not found.tells(resized) and not found.tells(ordered[:-1])

@@ -8,7 +8,9 @@ from tfdfm.data import NAMED, describe, load, loading  # noqa: E402
 from tfdfm.data.names import Named  # noqa: E402
 from tfdfm.errors import Failure, UsageError  # noqa: E402
 
+WORDNET = ["n02119789", "n01440764", "n02100735"]  # in no order, as imagenet_resized has them
 _FEATURES = {
+    "wordnet": {"image": tfds.features.Image(shape=(8, 8, 3)), "label": tfds.features.ClassLabel(names=WORDNET)},
     "labelled": {"image": tfds.features.Image(shape=(8, 8, 3)), "label": tfds.features.ClassLabel(names=["x", "y"])},
     "ragged": {"image": tfds.features.Image(shape=(None, None, 1)), "other": np.int64},
     "imageless": {"picture": tfds.features.Image(shape=(8, 8, 3)), "text": tfds.features.Text()},
@@ -33,8 +35,9 @@ class TinyImages(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, count):
         for i in range(count):
-            if self.builder_config.name == "labelled":
-                yield i, {"image": np.full((8, 8, 3), i + self.shift, np.uint8), "label": i % 2}
+            if self.builder_config.name in ("labelled", "wordnet"):
+                classes = len(_FEATURES[self.builder_config.name]["label"].names)
+                yield i, {"image": np.full((8, 8, 3), i + self.shift, np.uint8), "label": i % classes}
             else:
                 yield i, {"image": np.full((20 + i, 50 - i, 1), i, np.uint8), "other": i}
 
@@ -67,6 +70,16 @@ def test_any_tfds_name(read, data_dir, monkeypatch):
     assert describe("tiny_images/labelled") == (16, 3, 2)
     monkeypatch.setenv("TFDS_DATA_DIR", data_dir)
     np.testing.assert_array_equal(read("tiny_images/labelled", data_dir=None, image_size=8).pixels[:, 0, 0, 0], values)
+
+
+def test_classes_of_wordnet_come_in_its_order_whatever_the_sources(tmp_path):
+    TinyImages(config="wordnet", data_dir=tmp_path / "tfds").download_and_prepare()
+    how = {"data_dir": str(tmp_path / "tfds"), "cache_dir": str(tmp_path / "cache")}
+    for _ in ("prepared now", "from the cache"):
+        images = load("tiny_images/wordnet", **how)
+        assert images.class_names == tuple(sorted(WORDNET)) and images.labels.dtype == np.int32
+        named = [images.class_names[label] for label in images.labels]
+        assert named == [WORDNET[value % 3] for value in images.pixels[:, 0, 0, 0]]
 
 
 def test_images_of_many_sizes_without_labels(read):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfdfm import arrays, data
 from tfdfm.classifiers import features, lookup
+from tfdfm.classifiers.binding import Classifier, class_checksum
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import image_sets, records, scores
 from tfdfm.evaluation.evaluation import Evaluation
@@ -170,7 +171,7 @@ def test_scores_beside_the_network(score, unconditional):
 def test_only_inceptions_scores_and_a_data_sets_bear_its_name(name, word):
     rng = np.random.default_rng(0)
     images = rng.integers(2, 256, (40, 8, 8, 1), dtype=np.uint8)
-    network = lookup.Classifier(name, {"name": name}, 3, None)
+    network = Classifier(name, {"name": name}, 3, None)
     fake = features.Features(rng.normal(size=(40, 5)), rng.normal(size=(40, 3)), arrays.digests(images))
     this = Evaluation(image_sets.ScoredImages(images, None, (), {}, stored=True), classifier=network)
     this.features = fake
@@ -178,6 +179,18 @@ def test_only_inceptions_scores_and_a_data_sets_bear_its_name(name, word):
     found = [key for metric in both for key in scores.score(this, metric).records]
     assert found == [f"{word}_score", f"modified_{word}_score"]
     assert scores.select(["classifier_score"], this) == ["inception_score"]
+
+
+@pytest.mark.parametrize(("told", "wanted"), [(None, True), ("abc", True), ("acb", False), ("ab", False)])
+def test_accuracy_needs_a_classifier_of_the_references_classes_in_their_order(told, wanted):
+    images = np.zeros([6, 8, 8, 1], np.uint8)
+    network = Classifier("mine", {}, 3, None, "" if told is None else class_checksum(told))
+    real = image_sets.ReferenceImages("real", images, np.arange(6) % 3, tuple("abc"), {})
+    this = Evaluation(image_sets.ScoredImages(images, np.arange(6) % 3, tuple("abc"), {}, stored=True), real, network)
+    assert ("accuracy" in scores.select(None, this)) == wanted
+    if not wanted:
+        with pytest.raises(UsageError, match="accuracy needs a classifier of the reference's own classes"):
+            scores.select(["accuracy"], this)
 
 
 def test_too_few_samples_leave_a_default_score_out_and_end_one_that_was_asked_for(score, unconditional, capsys):

@@ -61,6 +61,13 @@ def test_smoothing_is_one_sided():
     check(losses, {"data": -0.9 * np.log(p) - 0.1 * np.log(1 - p), "samples": -np.log(1 - sigmoid(FAKE))})
 
 
+def test_smoothing_may_be_two_sided():
+    losses = NonSaturating(smoothing=0.1, sample_smoothing=0.1).discriminator_loss(FORWARD)
+    p, q = sigmoid(REAL), sigmoid(FAKE)
+    samples = -0.1 * np.log(q) - 0.9 * np.log(1 - q)
+    check(losses, {"data": -0.9 * np.log(p) - 0.1 * np.log(1 - p), "samples": samples})
+
+
 def test_accuracies():
     found = NonSaturating().diagnostics(FORWARD, {})
     assert float(found["discriminator/accuracy_data"]) == pytest.approx(1 / 3)

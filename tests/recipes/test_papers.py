@@ -8,7 +8,7 @@ from tfdfm.recipes.keys import flat
 RESTS = 60_000  # the step at which EBGAN-LN's margin is 0 and its generator rests
 NUMBERS = {
     "cifar10": {"terms": ("nonsaturating", "dfm"), "dfm.weight": 0.03, "dfm.sigma": 1.0},
-    "cifar10_minimax": {"terms": ("minimax",), "n_critic": 1},
+    "cifar10_minimax": {"terms": ("minimax",), "n_critic": 1, "play": "alternating"},
     "cifar10_wgan": {
         **{"n_critic": 5, "batch_size": 64, "wasserstein.clip": 0.01},
         **{"optimizer.method": "rmsprop", "optimizer.learning_rate": 5e-5},
@@ -51,6 +51,7 @@ NUMBERS = {
         **{"optimizer.learning_rate": 1e-4, "optimizer.beta_1": 0.5, "optimizer.beta_2": 0.999},
     },
     "cifar10_improved": {
+        **{"optimizer.method": "adam_root", "optimizer.epsilon": 1e-8, "play": "alternating"},
         **{"nonsaturating.smoothing": 0.1, "discriminator.kernels": 100, "batch_size": 100, "latent_size": 100},
         **{"optimizer.learning_rate": 3e-4, "optimizer.beta_1": 0.5, "generator.width": 128, "discriminator.width": 96},
     },
@@ -59,6 +60,7 @@ NUMBERS = {
         **{"feature_matching_game.discriminator_weight": 0.5, "num_labelled": 4000, "optimizer.learning_rate": 3e-4},
     },
     "mnist_improved_ssl": {
+        **{"optimizer.method": "adam_root", "optimizer.epsilon": 1e-8, "play": "alternating"},
         **{"feature_matching_game.distance": "squared", "feature_matching_game.discriminator_weight": 0.5},
         **{"num_labelled": 100, "image_size": 28},
     },

@@ -24,7 +24,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from tfdfm.sampling import saved_model
 
 CLIENTS, SEEDS, CLASSES = 32, 192, 3
-SECONDS = 60 if os.environ.get("TFDFM_TEST_ALL") else 20
+SECONDS = 60 if os.environ.get("TFDFM_TEST_ALL") else 12
 SWITCHES = 2
 GROWTH = 48 << 20  # bytes that the server's memory may differ by after the first switch: allocators keep some
 

@@ -29,10 +29,9 @@ def test_the_critic_moves_n_times_a_step_and_the_others_once(n_critic, play):
     assert int(trainer.step) == 1
 
 
-@pytest.mark.parametrize("jit", [False, True])
-def test_a_step_of_three_moves_is_two_of_the_critic_alone_and_one_of_all(jit):
+def test_a_step_of_three_moves_is_two_of_the_critic_alone_and_one_of_all():
     """Played by a trainer of one move a step, all but whose critic is put back after the first two."""
-    tested, played = toys.trainer(n_critic=3, jit=jit), toys.trainer(jit=jit)
+    tested, played = toys.trainer(n_critic=3), toys.trainer()
     whole = batch(3)
     logs = toys.stepper(tested)(whole)
     step = toys.stepper(played)

@@ -58,3 +58,22 @@ def test_rmsprop_is_the_papers():
         squares = 0.99 * squares + 0.01 * slope**2
         expected -= 5e-5 * slope / np.sqrt(squares + 1e-16)
     np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-5)
+
+
+def test_root_adam_is_salimans_et_als():
+    """w -= rate m^ / sqrt(v^ + epsilon), of gradients about as small as the root of epsilon"""
+    weight, slopes = keras.Variable(tf.zeros([2])), np.array([[1e-4, -2e-5], [3e-4, 5e-5], [-1e-5, 1e-3]])
+    keys = dict(method="adam_root", learning_rate=3e-3, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+    optimizer = make("discriminator", OPTIMIZER | keys)
+    optimizer.build([weight])
+    expected, mean, square = np.zeros(2), np.zeros(2), np.zeros(2)
+    for step, slope in enumerate(slopes, 1):
+        optimizer.apply([tf.constant(slope, tf.float32)], [weight])
+        mean, square = 0.5 * mean + 0.5 * slope, 0.999 * square + 0.001 * slope**2
+        expected -= 3e-3 * mean / (1 - 0.5**step) / np.sqrt(square / (1 - 0.999**step) + 1e-8)
+    np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-4)
+
+
+def test_sgd_may_have_momentum():
+    keys = dict(method="sgd", momentum=0.5)
+    assert rates(**keys) == [1, 1.5, 1.75, 1.875, 1.9375]

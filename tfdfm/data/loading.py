@@ -3,6 +3,7 @@
 import functools
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -132,7 +133,17 @@ def load(
     contents = cachefile.read(target)
     text = contents.source if isinstance(source, Path) else source.text
     logging.info("Data: %s, %s images from %s.", name, "x".join(map(str, contents.pixels.shape)), text)
-    return Images(name, text, contents.pixels, contents.labels, contents.class_names)
+    return Images(name, text, contents.pixels, *_in_wordnet_order(contents.labels, contents.class_names))
+
+
+def _in_wordnet_order(labels: np.ndarray | None, names: tuple[str, ...]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """ImageNet's classes, whose names are WordNet's ids, by these: TFDS's imagenet_resized has them otherwise than
+    imagenet2012 and every classifier of ImageNet. Other classes stay as they are."""
+    ordered = tuple(sorted(names))
+    if labels is None or names == ordered or not all(map(re.compile(r"n\d{8}").fullmatch, names)):
+        return labels, names
+    places = {name: place for place, name in enumerate(ordered)}
+    return np.array([places[name] for name in names], labels.dtype)[labels], ordered
 
 
 def _source(name: str, image_size: int | None, data_dir: str | None, directory: Path, test: bool) -> Source | Path:

@@ -79,9 +79,7 @@ def missing(metric: Metric, this: Evaluation) -> str | None:
         "classifier": this.classifier,
         "reference": this.reference,
         "labels": this.labels is not None,
-        "own classes": this.classifier
-        and this.reference
-        and this.classifier.num_classes == len(this.reference.class_names),
+        "own classes": this.classifier and this.reference and this.classifier.tells(this.reference.class_names),
         "discriminator": this.load_discriminator,
         "test error": this.load_test_error,
     }

@@ -1,4 +1,4 @@
-"""The non-saturating game (Goodfellow et al., 2014; dfm eq. 2), with one-sided label smoothing (Salimans et al.)."""
+"""The non-saturating game (Goodfellow et al., 2014; dfm eq. 2), with label smoothing (slides)."""
 
 from tfdfm.objectives.base import Losses
 from tfdfm.objectives.forward import Forward
@@ -9,15 +9,19 @@ class NonSaturating(Minimax):
     """D as in the original game; arg max_G E log D(G(z)).
 
     Args:
-        smoothing: D's target on data is 1 - smoothing; on samples it stays 0 (one-sided).
+        smoothing: D's target on data is 1 - smoothing (slides: alpha = 0.9).
+        sample_smoothing: D's target on samples (slides: beta = 0.1); 0, one-sided smoothing, is what is advised there.
     """
 
-    def __init__(self, smoothing: float = 0.0):
+    def __init__(self, smoothing: float = 0.0, sample_smoothing: float = 0.0):
         super().__init__()
-        self.smoothing = smoothing
+        self.smoothing, self.sample_smoothing = smoothing, sample_smoothing
 
     def discriminator_loss(self, forward: Forward) -> Losses:
-        return super().discriminator_loss(forward) | {"data": cross_entropy(forward.real.score, 1.0 - self.smoothing)}
+        return {
+            "data": cross_entropy(forward.real.score, 1.0 - self.smoothing),
+            "samples": cross_entropy(forward.fake.score, self.sample_smoothing),
+        }
 
     def generator_loss(self, forward: Forward) -> Losses:
         return {"nonsaturating": cross_entropy(forward.fake.score, 1.0)}  # - log D(G(z))  (eq. 2)

@@ -13,8 +13,8 @@ CHOICES = {
     "precision": ("float32", "mixed_bfloat16"),
     "jit": ("auto", "on", "off"),
     "distribution": ("auto", "mirrored", "multi_worker", "tpu", "none"),
-    "optimizer.method": ("adam", "rmsprop", "sgd"),
-    "optimizer.generator_method": ("", "adam", "rmsprop", "sgd"),
+    "optimizer.method": ("adam", "adam_root", "rmsprop", "sgd"),
+    "optimizer.generator_method": ("", "adam", "adam_root", "rmsprop", "sgd"),
 }
 POSITIVE = (
     "latent_size",

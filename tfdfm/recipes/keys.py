@@ -10,6 +10,7 @@ from tfdfm.errors import UsageError, nearest
 OPTIMIZER = dict(
     method="adam",
     learning_rate=1e-4,
+    momentum=0.0,  # of "sgd"
     beta_1=0.5,
     beta_2=0.999,
     epsilon=1e-8,
@@ -19,6 +20,15 @@ OPTIMIZER = dict(
     generator_method="",  # G's own, where it is not the others'
     generator_learning_rate=0.0,  # the same
     generator_until=0,  # G's last update; 0: none
+)
+
+SCHEDULE = dict(  # in steps
+    steps=100_000,
+    log_every=100,
+    sample_every=1000,
+    checkpoint_every=1000,
+    test_every=0,  # the test error of a discriminator that classifies; 0: never
+    score_every=0,  # by the classifier of the data set's labels; the best checkpoint is kept; 0: never
 )
 
 
@@ -48,18 +58,13 @@ def defaults() -> ConfigDict:
             n_critic=1,  # critic steps of a step, each on its own batch
             play="simultaneous",  # the others move with the last critic step, or "alternating": after it
             batch_size=64,  # over all replicas
-            steps=100_000,
             seed=0,
             ema_decay=0.0,  # of an average of the generator, which then makes the samples; 0: none
             precision="float32",
             jit="auto",
             distribution="auto",
             steps_per_execution=1,
-            log_every=100,
-            sample_every=1000,
-            checkpoint_every=1000,
-            test_every=0,  # the test error of a discriminator that classifies; 0: never
-            score_every=0,  # by the classifier of the data set's labels; the best checkpoint is kept; 0: never
+            **SCHEDULE,
             **{term: objectives.parameters(term) for term in objectives.names()},
         )
     )

@@ -11,8 +11,9 @@ from tfdfm.training.keras_internals import slots
 def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
     """The optimizer of a player by a recipe's keys `optimizer`.
 
-    "adam"; "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1; "sgd" without momentum. `epsilon`
-    is of the size of a gradient in both: Keras adds RMSprop's below the root, where 1e-8 would be a floor of 1e-4.
+    "adam"; "adam_root", Salimans et al.'s; "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1;
+    "sgd", with `momentum`. `epsilon` is of the size of a gradient but for "adam_root", where it is added below the
+    root: Keras adds RMSprop's there, too, where 1e-8 would be a floor of 1e-4.
     """
     own = player == "generator"
     method = own and keys["generator_method"] or keys["method"]
@@ -23,8 +24,8 @@ def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
     if method == "rmsprop":
         return keras.optimizers.RMSprop(rate, rho=keys["beta_2"], epsilon=keys["epsilon"] ** 2)
     if method == "sgd":
-        return keras.optimizers.SGD(rate)
-    return FusedAdam(rate, keys["beta_1"], keys["beta_2"], keys["epsilon"])
+        return keras.optimizers.SGD(rate, keys["momentum"])
+    return (RootAdam if method == "adam_root" else FusedAdam)(rate, keys["beta_1"], keys["beta_2"], keys["epsilon"])
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
@@ -72,3 +73,19 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+class RootAdam(keras.optimizers.Adam):
+    """Adam as Salimans et al.'s code (2016) has it: epsilon stands below the root, beside the mean of squares.
+
+    step = learning_rate m^ / sqrt(v^ + epsilon), m^ and v^ without the bias of their start. Kingma & Ba add epsilon to
+    sqrt(v^), and TensorFlow's Adam to sqrt(v), a floor that is 31.6 times as high at step 1 where beta_2 is 0.999.
+    """
+
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        momentum, velocity = slots(self, variable)
+        momentum.assign_add((gradient - momentum) * (1.0 - self.beta_1))
+        velocity.assign_add((tf.square(gradient) - velocity) * (1.0 - self.beta_2))
+        mean, square = momentum / (1.0 - tf.pow(self.beta_1, step)), velocity / (1.0 - tf.pow(self.beta_2, step))
+        variable.assign_sub(tf.cast(learning_rate, tf.float32) * mean / tf.sqrt(square + self.epsilon))
