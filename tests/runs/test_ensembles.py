@@ -1,6 +1,7 @@
 """A model for each class split: what is trained where, what is refused, and the routing of labels."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -89,6 +90,13 @@ def test_what_is_loaded_is_all_models(run_dir):
     for label in range(10):
         alone = restore.load(run_dir / f"split00{label // 5}").generator(latents[[label]], labels=[label % 5])
         np.testing.assert_allclose(images[label], alone[0], rtol=0, atol=1e-6)
+
+
+def test_its_step_is_that_of_the_model_that_was_trained_least(run_dir, tmp_path):
+    shutil.copytree(run_dir, tmp_path / "further")
+    assert execute(tmp_path / "further", "--splits=1", steps=3) == 0
+    found = restore.load(tmp_path / "further")
+    assert [of.step for of in found.members] == [2, 3] and found.step == 2
 
 
 @pytest.mark.parametrize(
