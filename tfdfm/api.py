@@ -87,7 +87,9 @@ class Run:
         from tfdfm.evaluation import records, scores
         from tfdfm.evaluation.requests import Request
 
-        found, _ = scores.evaluate(Request(self.run_dir, None, self.checkpoint, **request).evaluation(), metrics)
+        metrics = None if metrics is None else list(metrics)
+        asked = Request(self.run_dir, None, self.checkpoint, **request)
+        found, _ = scores.evaluate(asked.evaluation(metrics), metrics)
         records.write(self.run_dir / "evaluation" / f"{self.step}.json", found.records, found.pictures)
         return found.records
 

@@ -91,7 +91,7 @@ def _plain(values: flags.FlagValues):
     from tfdfm.evaluation import scores
 
     request = _request(values)
-    found, left_out = scores.evaluate(request.evaluation(), values.metrics)
+    found, left_out = scores.evaluate(request.evaluation(values.metrics), values.metrics)
     for name, why in left_out.items():
         print(f"Left out: {name}. {why}")
     return request.run_dir, *found

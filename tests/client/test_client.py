@@ -27,7 +27,7 @@ def served(request):
 
 @pytest.fixture
 def fake(served):
-    served.plan, served.rows = [], []
+    served.plan, served.rows, served.asked = [], [], []
     served.released.clear()
     return served
 
@@ -131,6 +131,35 @@ def test_the_deadline_is_of_the_whole_call(fake):
             client.images(range(200), 0)
     fake.released.set()
     assert caught.value.code == "DEADLINE_EXCEEDED"
+
+
+def test_the_requests_of_a_call_share_its_deadline(fake):
+    with connect(fake.endpoint, timeout=0.5) as client:
+        fake.plan = ["slow"] * 4
+        with pytest.raises(EndpointError) as caught:
+            client.images(range(200), 0)
+    assert caught.value.code == "DEADLINE_EXCEEDED" and len(fake.rows) <= 2
+
+
+def test_an_answer_that_drips_does_not_outlast_the_deadline(fake):
+    if fake.endpoint.startswith("http"):
+        with connect(fake.endpoint, timeout=0.5) as client:
+            fake.plan = ["drip"]
+            with pytest.raises(EndpointError) as caught:
+                client.images(range(4), 0)
+        assert caught.value.code == "DEADLINE_EXCEEDED"
+
+
+def test_a_version_may_be_asked_for(fake):
+    with connect(fake.endpoint, version=2) as client:
+        client.images([1], 0)
+    assert fake.asked == [("default", 2)] * 2
+
+
+def test_a_models_name_is_quoted(fake):
+    with pytest.raises(EndpointError, match="Servable not found"):
+        connect(fake.endpoint, "a/b c")
+    assert fake.asked == [("a%2Fb%20c" if fake.endpoint.startswith("http") else "a/b c", None)]
 
 
 def test_rows_that_have_no_image_are_named(client):

@@ -193,6 +193,12 @@ def test_accuracy_needs_a_classifier_of_the_references_classes_in_their_order(to
             scores.select(["accuracy"], this)
 
 
+def test_no_classifier_is_trained_for_what_needs_none(score, unconditional, monkeypatch, capsys):
+    monkeypatch.setattr(lookup, "of_data", None)
+    score(f"--run_dir={unconditional}", "--num=20", "--metrics=ms_ssim", "--classifier=")
+    assert "ms_ssim" in capsys.readouterr().out
+
+
 def test_too_few_samples_leave_a_default_score_out_and_end_one_that_was_asked_for(score, unconditional, capsys):
     score(f"--run_dir={unconditional}", "--num=20")
     shown = capsys.readouterr().out

@@ -5,6 +5,7 @@ import io
 import json
 import ssl
 import threading
+import time
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,11 +70,12 @@ def predict(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 class Fake:
     """`plan` holds what the next predictions meet: a gRPC code to refuse with, "cut", "hold" (until `close`) or
-    "half" (half of the rows). `rows` lists how many rows each prediction asked for."""
+    "half" (half of the rows), "slow" (after a third of a second), "drip" (REST: a few bytes at a time). `rows` lists
+    how many rows each prediction asked for, `asked` the model and version of each request."""
 
     def __init__(self, scheme: str, pair: tuple[Path, Path] | None = None):
         """`pair`: key and certificate of https and grpcs."""
-        self.plan, self.rows, self.released = [], [], threading.Event()
+        self.plan, self.rows, self.asked, self.released = [], [], [], threading.Event()
         self.port = (self._rest if scheme.startswith("http") else self._grpc)(pair)
         self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
 
@@ -107,11 +109,14 @@ class Fake:
         """The outputs, or what to do instead."""
         self.rows.append(len(next(iter(inputs.values()))))
         todo = self.plan.pop(0) if self.plan else None
+        self.drips = todo == "drip"
         if todo == "hold":
             self.released.wait()
         if todo == "half":
             return {key: value[: len(value) // 2] for key, value in predict(name, inputs).items()}
-        return todo or predict(name, inputs)
+        if todo == "slow":
+            time.sleep(0.33)
+        return predict(name, inputs) if todo in (None, "slow", "drip") else todo
 
 
 class _Http(ThreadingHTTPServer):
@@ -123,7 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fake: Fake
 
+    def _asked(self):
+        name, _, version = self.path.removeprefix("/v1/models/").split(":")[0].partition("/versions/")
+        return name.removesuffix("/metadata"), int(version.removesuffix("/metadata")) if version else None
+
     def do_GET(self):
+        self.fake.asked.append(self._asked())
         if self.path.startswith("/v1/models/default"):
             sides = {
                 name: {
@@ -139,6 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(404, {"error": "Servable not found for request: Latest(other)"})
 
     def do_POST(self):
+        self.fake.asked.append(self._asked())
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         inputs = {
             key: np.asarray(value, np.float32 if key == "latents" else np.int64)
@@ -159,7 +170,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        size = 20 if getattr(self.fake, "drips", False) else len(content)
+        for start in range(0, len(content), size):
+            self.wfile.write(content[start : start + size])
+            if size < len(content):
+                time.sleep(0.1)
 
     def log_message(self, *args):
         pass
@@ -175,7 +190,11 @@ class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, fake: Fake):
         self.fake = fake
 
+    def _note(self, spec):
+        self.fake.asked.append((spec.name, spec.version.value if spec.HasField("version") else None))
+
     def GetModelMetadata(self, request, context):
+        self._note(request.model_spec)
         if request.model_spec.name != "default":
             context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found for request: Latest(other)")
         found = get_model_metadata_pb2.SignatureDefMap()
@@ -190,6 +209,7 @@ class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         return get_model_metadata_pb2.GetModelMetadataResponse(metadata={"signature_def": packed})
 
     def Predict(self, request, context):
+        self._note(request.model_spec)
         inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
         answer = self.fake.answer(request.model_spec.signature_name, inputs)
         if not isinstance(answer, dict):

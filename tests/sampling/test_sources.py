@@ -1,5 +1,6 @@
 """Every source of images keeps the same promises: a run, an export, an endpoint, a folder, a data set."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def sources(tmp_path_factory):
             "export": Export(folder / "export"),
             "endpoint": client.connect(f"http://127.0.0.1:{server.server.ports['REST']}", model="m"),
             "stored": Stored(digits.pixels),
+            "run_dir": Path(run.run_dir),
         }
 
 
@@ -61,6 +63,22 @@ def test_the_run_its_export_and_the_endpoint_show_the_same(sources):
         np.testing.assert_allclose(run.images(seeds), other.images(seeds), atol=1e-6)  # labels drawn by the seeds
         assert run.latents(seeds)[1] == other.latents(seeds)[1] == "uniform"
         np.testing.assert_array_equal(run.latents(seeds)[0], other.latents(seeds)[0])
+
+
+def test_an_export_is_the_newest_version_by_number(sources, tmp_path):
+    shutil.copytree(sources["run_dir"].parent / "export" / "1", tmp_path / "10")
+    (tmp_path / "9").mkdir()
+    (tmp_path / "9" / "saved_model.pb").write_bytes(b"damaged")
+    assert Export(tmp_path).num_classes == 10
+
+
+def test_a_run_of_any_precision_draws_in_float32(sources, tmp_path):
+    copy = shutil.copytree(sources["run_dir"], tmp_path / "copy")
+    text = (copy / "config.json").read_text()
+    (copy / "config.json").write_text(text.replace('"precision": "float32"', '"precision": "mixed_bfloat16"'))
+    found = restore.load(copy)
+    assert found.config.precision == "float32" and {of.compute_dtype for of in found.generator.layers} == {"float32"}
+    np.testing.assert_array_equal(Local(found).images([1, 2], [3, 4]), sources["run"].images([1, 2], [3, 4]))
 
 
 def test_what_is_no_export_is_one_line(tmp_path):

@@ -101,3 +101,15 @@ def test_a_process_that_slept_too_long_ends_before_it_does_harm(tmp_path, owner)
         owner.send_signal(signal.SIGCONT)
         _, said = owner.communicate(timeout=30)
     assert owner.returncode == 1 and b"was taken over" in said
+
+
+def test_of_two_that_find_it_free_at_the_same_moment_one_has_it(tmp_path, monkeypatch):
+    real, first = os.open, []
+
+    def late(path, *how):
+        monkeypatch.setattr(claims.os, "open", real)
+        first.append(claims.Claims().take(tmp_path))  # another's, between the look and the making
+        return real(path, *how)
+
+    monkeypatch.setattr(claims.os, "open", late)
+    assert claims.Claims().take(tmp_path) is None and first[0] is not None

@@ -1,5 +1,6 @@
 """A user's request for scores, and the images, the classifier and the networks that it takes."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from tfdfm.arrays import LabelledImages
 from tfdfm.classifiers import lookup
 from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
-from tfdfm.evaluation import image_sets
+from tfdfm.evaluation import image_sets, scores
 from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.runs import ensembles, error_rate
 from tfdfm.sampling import restore
@@ -31,11 +32,13 @@ class Request(NamedTuple):
     splits: int = 10
     data_dir: str | None = None
 
-    def evaluation(self) -> Evaluation:
-        """The samples, what they are held against and by which classifier."""
+    def evaluation(self, metrics: Iterable[str] | None = None) -> Evaluation:
+        """The samples, what they are held against and by which classifier, unless these metrics need none: that of a
+        data set may have to be trained first."""
         reference, scored = self.reference_images(), self.scored_images()
         load = self._discriminator(reference), self._test_error()
-        return Evaluation(scored, reference, self.load_classifier(), self.splits, *load)
+        wanted = self.classifier or scores.need_classifier(metrics)
+        return Evaluation(scored, reference, self.load_classifier() if wanted else None, self.splits, *load)
 
     def scored_images(self) -> image_sets.ScoredImages:
         if self.run_dir:

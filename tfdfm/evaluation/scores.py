@@ -40,7 +40,7 @@ def evaluate(this: Evaluation, asked: Iterable[str] | None = None) -> tuple[Foun
         UsageError: a metric that is unknown or asked for in vain.
     """
     names, records, pictures, left_out = select(asked, this), {}, {}, {}
-    if any("classifier" in METRICS[name].needs for name in names):
+    if need_classifier(names):
         this.features  # noqa: B018 - first: the samples, made once, give their keys, too
     for name in names:
         try:
@@ -54,6 +54,12 @@ def evaluate(this: Evaluation, asked: Iterable[str] | None = None) -> tuple[Foun
             pictures |= found.pictures
         logging.info("%s: done.", name)
     return Found(records, pictures), left_out
+
+
+def need_classifier(asked: Iterable[str] | None) -> bool:
+    """Whether one of these metrics, or of the cheap ones, is of a classifier's features."""
+    named = METRICS if asked is None else [ALIASES.get(name, name) for name in asked]
+    return any("classifier" in METRICS[name].needs for name in named if name in METRICS)
 
 
 def select(asked: Iterable[str] | None, this: Evaluation) -> list[str]:

@@ -91,7 +91,7 @@ def _finish(this: Search, setting: Setting, claim: claims.Claim) -> None:
 
 def _score(this: Search, run_dir: Path) -> dict[str, dict]:
     request = Request(run_dir, None, classifier=this.classifier, num=this.samples, data_dir=this.data_dir)
-    found, _ = scores.evaluate(request.evaluation(), this.metrics)
+    found, _ = scores.evaluate(request.evaluation(this.metrics), this.metrics)
     return found.records
 
 
