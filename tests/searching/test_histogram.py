@@ -33,6 +33,11 @@ def test_a_hand_worked_count():
     assert panel.bars["gan"].failed == pytest.approx(100 / 3)
 
 
+def test_the_bins_start_at_0_or_below_it():
+    assert histogram({"a": [model(1.0), model(3.0)]}).edges[0] == 0
+    assert histogram({"a": [model(-1.0), model(3.0)]}).edges[0] == -1
+
+
 def test_figure_2_constrains_the_keys_together():
     panels = histogram(SEARCHES, at_most=["g", "d"]).panels
     assert [panel.title for panel in panels] == [f"g<={bound}, d<={bound}" for bound in (5, 3, 2)]
