@@ -41,6 +41,15 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return cells.reshape(rows * (height + _GAP), columns * (width + _GAP), channels)[:-_GAP, :-_GAP]
 
 
+def of_figure(figure) -> np.ndarray:
+    """uint8 [H, W, 3] of a `matplotlib.figure.Figure`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     """Writes uint8 [H, W, 1 or 3]: the file appears whole or not at all. Makes the folder. Raises `Failure`."""
     path = Path(path)

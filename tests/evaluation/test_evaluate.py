@@ -104,7 +104,15 @@ def test_a_conditional_run_is_asked_for_its_classes_in_turn(score, conditional, 
     assert np.mean(list(found["accuracy"]["per_class"].values())) == pytest.approx(found["accuracy"]["value"])
     assert found["accuracy_by_resolution"]["resolutions"].keys() == {"16", "8"}
     assert found["accuracy_by_resolution"]["resolutions"]["16"] == found["accuracy"]["value"]
-    pairs = found["accuracy_and_ms_ssim"]["per_class"]
+    by_class = found["accuracy_by_resolution"]["per_class"]  # [at 16, at 8] pixels
+    assert {name: both[0] for name, both in by_class.items()} == found["accuracy"]["per_class"]
+    higher = np.mean([both[0] > both[1] for both in by_class.values()])
+    assert found["accuracy_by_resolution"]["higher_than_at_half"] == pytest.approx(higher)
+    joint = found["accuracy_and_ms_ssim"]
+    least_diverse, similar = max(joint["data_per_class"].values()), list(found["ms_ssim"]["per_class"].values())
+    assert joint["diverse"] == np.mean(np.array(similar) < least_diverse)
+    assert tf.io.decode_png((conditional / "evaluation" / "2-accuracy_and_ms_ssim.png").read_bytes()).shape[2] == 3
+    pairs = joint["per_class"]
     assert {name: pair[0] for name, pair in pairs.items()} == found["accuracy"]["per_class"]
     assert {name: pair[1] for name, pair in pairs.items()} == found["ms_ssim"]["per_class"]
 

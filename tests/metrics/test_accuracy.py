@@ -76,12 +76,22 @@ def test_what_cannot_be_scored_is_an_error(labels, classifier, message):
 
 def test_joint_table_and_its_correlation():
     classes, accuracy = np.array([0, 1, 4]), np.array([0.1, 0.5, 0.7])
-    found = joint(Accuracy(0.4, classes, accuracy), Similarity(classes, np.array([0.4, 0.2, 0.25])))
+    found = joint(Accuracy(0.4, classes, accuracy), Similarity(classes, np.array([0.4, 0.2, 0.25])), 0.3)
     assert found.correlation == pytest.approx(np.corrcoef([0.1, 0.5, 0.7], [0.4, 0.2, 0.25])[0, 1])
     assert found.similarity.tolist() == [0.4, 0.2, 0.25] and found.accuracy.tolist() == [0.1, 0.5, 0.7]
-    assert joint(Accuracy(0.4, classes, accuracy), Similarity(classes, np.full(3, 0.2))).correlation is None
+    assert joint(Accuracy(0.4, classes, accuracy), Similarity(classes, np.full(3, 0.2)), 0.3).correlation is None
     with pytest.raises(ValueError, match=r"same classes. Received \[0, 1, 4\] and \[0, 1, 2\]"):
-        joint(Accuracy(0.4, classes, accuracy), Similarity(np.arange(3), accuracy))
+        joint(Accuracy(0.4, classes, accuracy), Similarity(np.arange(3), accuracy), 0.3)
+
+
+def test_shares_of_diverse_and_of_discriminable_classes():
+    """Classes 0, 1, 2 are below 0.25, of which 1 and 2 are told in more than one of a hundred; 3 is, 4 is not."""
+    classes, told = np.arange(5), np.array([0.01, 0.02, 0.5, 0.3, 0.0])
+    similar = Similarity(classes, np.array([0.1, 0.2, 0.24, 0.25, 0.6]))
+    found = joint(Accuracy(0.2, classes, told), similar, 0.25)
+    assert found.diverse == 0.6 and found.discriminable_of_others == 0.5
+    assert found.discriminable_of_diverse == pytest.approx(2 / 3)
+    assert joint(Accuracy(0.2, classes, told), similar, 0.05)[4:] == (0.0, None, 0.6)
 
 
 @pytest.mark.parametrize(("side", "size"), [(32, 8), (32, 20), (17, 5)])

@@ -13,7 +13,8 @@ import numpy as np
 from tfdfm import files, images
 from tfdfm.errors import Failure, UsageError
 
-RESULTS = ("value", "spread", "per_class", "resolutions", "levels", "rows", "candidates", "of")
+RESULTS = ("value", "spread", "per_class", "data_per_class", "resolutions", "levels", "rows", "candidates", "of")
+RESULTS += ("higher_than_at_half", "diverse", "discriminable_of_diverse", "discriminable_of_others")
 
 
 class Scored(NamedTuple):

@@ -8,6 +8,7 @@ from absl import logging
 
 from tfdfm import arrays
 from tfdfm.errors import UsageError, nearest
+from tfdfm.evaluation import scatter
 from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.images import grid
 from tfdfm.metrics import inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
@@ -172,16 +173,26 @@ def _resolutions(this: Evaluation) -> Found:
     sizes = [side >> halved for halved in range(side.bit_length()) if side >> halved >= min(SMALLEST, side)]
     images, labels = this.scored.images, this.labels
     found = accuracy_by_resolution(images, labels, sizes, lambda batch: this.classifier.run(batch)[1])
-    about = {str(size): found[size].value for size in sizes}
-    return Found({"accuracy_by_resolution": {"value": found[side].value, "resolutions": about}})
+    about = {"resolutions": {str(size): found[size].value for size in sizes}}
+    of_classes = np.stack([found[size].values for size in sizes], 1)  # [C, sizes]
+    about["per_class"] = _per_class(this.reference.class_names, found[side].labels, of_classes)
+    if len(sizes) > 1:
+        about["higher_than_at_half"] = float(np.mean(of_classes[:, 0] > of_classes[:, 1]))  # AC-GAN, section 4.1
+    return Found({"accuracy_by_resolution": {"value": found[side].value, **about}})
 
 
 def _joint(this: Evaluation) -> Found:
     similar = samples.similarity(this.scored.images, this.labels, this.keys, PAIRS)
-    found = joint(accuracy(this.features.logits, this.labels), similar)
-    values = np.stack([found.accuracy, found.similarity], 1)
-    per_class = _per_class(this.reference.class_names, found.labels, values)
-    return Found({"accuracy_and_ms_ssim": {"value": found.correlation, "per_class": per_class, "pairs": PAIRS}})
+    data = samples.similarity(this.reference.images, this.reference.labels, this.reference_keys, PAIRS)
+    found = joint(accuracy(this.features.logits, this.labels), similar, data.values.max())
+    names = this.reference.class_names
+    about = {
+        "per_class": _per_class(names, found.labels, np.stack([found.accuracy, found.similarity], 1)),
+        "data_per_class": _per_class(names, data.labels, data.values),
+        **{key: getattr(found, key) for key in ("diverse", "discriminable_of_diverse", "discriminable_of_others")},
+    }
+    pictures = {"accuracy_and_ms_ssim": scatter.draw(found, data)}
+    return Found({"accuracy_and_ms_ssim": {"value": found.correlation, **about, "pairs": PAIRS}}, pictures)
 
 
 def _per_class(names: tuple[str, ...], labels: np.ndarray, values: np.ndarray) -> dict[str, Any]:

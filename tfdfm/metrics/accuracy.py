@@ -9,6 +9,7 @@ from tfdfm import arrays
 from tfdfm.metrics.ms_ssim import Similarity
 
 BATCH = 256
+DISCRIMINABLE = 0.01  # accuracy of a class above which it counts as discriminable (AC-GAN, section 4.3)
 
 
 class Accuracy(NamedTuple):
@@ -18,12 +19,16 @@ class Accuracy(NamedTuple):
 
 
 class Joint(NamedTuple):
-    """How discriminable and how diverse each class is (figure 6)."""
+    """How discriminable and how diverse each class is (AC-GAN, figures 4 and 6). Diverse is a class of a lower MS-SSIM
+    than the data's least diverse one (0.25 in the paper); a share is None where there is no class to take it of."""
 
     labels: np.ndarray  # int64 [C]
     accuracy: np.ndarray  # float64 [C]
     similarity: np.ndarray  # float64 [C]
     correlation: float | None  # Pearson's, None where one of the two does not vary
+    diverse: float  # share of the classes
+    discriminable_of_diverse: float | None  # share of these
+    discriminable_of_others: float | None
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> Accuracy:
@@ -88,8 +93,11 @@ def _bilinear(side: int, to: int) -> np.ndarray:
     return weights
 
 
-def joint(accurate: Accuracy, similar: Similarity) -> Joint:
+def joint(accurate: Accuracy, similar: Similarity, least_diverse: float) -> Joint:
     """Accuracy beside MS-SSIM, class by class.
+
+    Args:
+        least_diverse: the largest MS-SSIM of a class of the data.
 
     Raises:
         ValueError: the two are of different classes.
@@ -99,4 +107,6 @@ def joint(accurate: Accuracy, similar: Similarity) -> Joint:
         raise ValueError(f"Expected both of the same classes. Received {given}. Score the same samples.")
     varies = np.ptp(accurate.values) and np.ptp(similar.values)
     correlation = float(np.corrcoef(accurate.values, similar.values)[0, 1]) if varies else None
-    return Joint(accurate.labels, accurate.values, similar.values, correlation)
+    diverse, discriminable = similar.values < least_diverse, accurate.values > DISCRIMINABLE
+    shares = [float(discriminable[of].mean()) if of.any() else None for of in (diverse, ~diverse)]
+    return Joint(accurate.labels, accurate.values, similar.values, correlation, float(diverse.mean()), *shares)

@@ -2,9 +2,9 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tfdfm.images import of_figure
 from tfdfm.searching.histogram import Histogram, Panel
 
 COLUMNS, WIDTH, HEIGHT, DPI = 3, 4.4, 3.0, 100  # panels a row; inches of one
@@ -13,10 +13,7 @@ COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 
 def draw(histogram: Histogram) -> np.ndarray:
     """uint8 [H, W, 3]: the panels, percentages over scores; failed models left of the bins."""
-    figure = figure_of(histogram)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3]
+    return of_figure(figure_of(histogram))
 
 
 def figure_of(histogram: Histogram) -> Figure:
