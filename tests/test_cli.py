@@ -70,7 +70,6 @@ def mistake(call):
         ("--seeds=0,x", "Expected --config.seed to be of type int.*'x'"),
         ("--seeds=0,1 --run_dir=here", "--seeds makes a run directory for each seed"),
         ("--config.ema_decay=1.0", "Expected ema_decay in"),
-        ("--config.steps_per_execution=3", "Expected log_every to be a multiple of steps_per_execution"),
         ("--config.batch_size=1798", "at most the 1797 images, given 1798"),
         ("--config.image_size=17", "one of 16, 32, 48, 64, 96, 128.* given 17"),
         ("--config.optimizer.learning_rate=-1", "Expected optimizer.learning_rate to be positive, given -1.0"),

@@ -83,6 +83,17 @@ def test_a_damaged_config_stops_the_resume(tmp_path, damage):
         execute(f"--run_dir={tmp_path}", terms="nonsaturating")
 
 
+def test_any_steps_run_whatever_the_length_of_a_call(tmp_path):
+    """Twelve steps in calls of one; and two, then ten more as 3 x 1, 5, 2 x 1: the same to the bit."""
+    execute(f"--run_dir={tmp_path / 'one'}", steps=12, log_every=5)
+    for steps in (2, 12):
+        execute(f"--run_dir={tmp_path / 'five'}", steps=steps, log_every=5, steps_per_execution=5)
+    states = [commands.state(commands.checkpoints(tmp_path / name)[-1]) for name in ("one", "five")]
+    assert states[0] == states[1]
+    assert [row["step"] for row in commands.lines(tmp_path / "five")] == [2, 5, 10, 12]
+    assert [path.name for path in commands.checkpoints(tmp_path / "five")] == ["0000002", "0000012"]
+
+
 def test_each_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert execute("--config=digits_conditional", "--seeds=0,2") == 0

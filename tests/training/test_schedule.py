@@ -24,3 +24,24 @@ def test_the_end_of_the_first_call_and_each_test_and_score_are_logged_too(of):
 def test_it_is_read_from_a_recipe_and_knows_no_other_keys():
     keys = dict.fromkeys(Schedule._fields, 3)
     assert Schedule.of(keys | {"batch_size": 64}) == Schedule(3, 3, 3, 3, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("first", "steps", "parts"),
+    [
+        (0, 30, [(0, 30, 10)]),
+        (0, 2, [(0, 2, 1)]),
+        (0, 25, [(0, 20, 10), (20, 25, 1)]),
+        (7, 33, [(7, 10, 1), (10, 30, 10), (30, 33, 1)]),
+        (7, 8, [(7, 8, 1)]),
+        (20, 20, []),
+    ],
+)
+def test_calls_fit_any_number_of_steps(first, steps, parts):
+    schedule = Schedule(steps=steps, steps_per_execution=10, log_every=50, sample_every=20)
+    assert schedule.calls(first) == parts
+
+
+def test_calls_end_where_something_is_due():
+    assert Schedule(steps=30, steps_per_execution=10, log_every=15, sample_every=20).calls(0) == [(0, 30, 5)]
+    assert Schedule(steps=30, steps_per_execution=10, log_every=7).calls(0) == [(0, 30, 1)]

@@ -54,12 +54,6 @@ def check(config: ConfigDict) -> ConfigDict:
         raise UsageError(f"Expected optimizer.learning_rate to be positive, given {config.optimizer.learning_rate}.")
     if not 0 <= config.ema_decay < 1:
         raise UsageError(f"Expected ema_decay in [0, 1), 0 for none; given {config.ema_decay}. Set --config.ema_decay.")
-    for key in ("log_every", "sample_every", "checkpoint_every", "test_every", "score_every", "steps"):
-        if config[key] % config.steps_per_execution:
-            raise UsageError(
-                f"Expected {key} to be a multiple of steps_per_execution ({config.steps_per_execution}), "
-                f"given {config[key]}."
-            )
     _check_classes(config)
     _check_terms(config)
     needless = unused(config.terms)

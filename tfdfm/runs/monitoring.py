@@ -90,7 +90,9 @@ class Scores(keras.callbacks.Callback):
                 self._watch_collapse(step, similarity)
 
     def on_train_end(self, logs: Mapping | None = None) -> None:
-        if self._scorer and (found := history(self._path, int(self.model.step.numpy()))):
+        step = int(self.model.step.numpy())
+        ended = step >= self._config["steps"] or self.model.stop_training
+        if ended and self._scorer and (found := history(self._path, step)):
             step = best(found)
             logging.info("Best Frechet distance: %.4g, at step %d (--checkpoint=best).", found[step], step)
 

@@ -70,16 +70,22 @@ def train(
     if first:
         logging.info("Going on from step %d of %d.", first, config.steps)
     scorers = _scorers(config, trainer, images, journal, data_dir, chief=chief)
+    shown = images.pixels[: GRID // 2] if "encoder" in trainer.networks else None
     with Signals() as signals:
-        shown = images.pixels[: GRID // 2] if "encoder" in trainer.networks else None
         calls = callbacks(
             run_dir, config, checkpoints, signals, chief=chief, first_step=first, scorers=scorers, shown=shown
         )
-        steps = config.steps - first
-        trainer.fit(
-            _batches(images, config, strategy, first), steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False
-        )
+        for start, stop, size in trainer.schedule.calls(first):
+            if not signals.received:
+                _fit(trainer, strategy, _batches(images, config, strategy, start), stop - start, size, calls)
     return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
+
+
+def _fit(trainer: Trainer, strategy: tf.distribute.Strategy, batches, steps: int, size: int, calls: list):
+    """Trains so many steps, `size` in each call."""
+    with strategy.scope():
+        trainer.compile(steps_per_execution=size, jit_compile=False)
+    trainer.fit(batches, steps_per_epoch=steps, callbacks=calls, verbose=0, shuffle=False)
 
 
 def _recorded(config: ConfigDict, run_dir: Path, ensemble: Path | None, data_dir: str | None, *, write: bool):
