@@ -99,4 +99,5 @@ def test_first_weights_and_epsilon_are_those_of_their_code():
     conv(numbers(1, 4, 4, 16))
     assert np.std(conv.direction.numpy()) == pytest.approx(0.05, rel=0.05)
     for name in ("mnist_improved_ssl", "cifar10_improved_ssl", "cifar10_improved"):
-        assert recipe(name).optimizer.epsilon == 1e-4
+        keys = recipe(name).optimizer
+        assert keys.method == "adam_root" and keys.epsilon == 1e-8  # a floor of 1e-4 under the root of the mean square
