@@ -117,6 +117,14 @@ def test_a_conditional_run_is_asked_for_its_classes_in_turn(score, conditional, 
     assert {name: pair[1] for name, pair in pairs.items()} == found["ms_ssim"]["per_class"]
 
 
+def test_later_samples_of_a_seed_are_those_that_come_later(conditional):
+    """AC-GAN's protocol reports on others than it chose by."""
+    whole = image_sets.of_run(conditional, "last", 30, seed=1)
+    later = image_sets.of_run(conditional, "last", 7, seed=1, first=23)
+    np.testing.assert_array_equal(later.images[:], whole.images[23:])
+    np.testing.assert_array_equal(later.labels, whole.labels[23:])
+
+
 def test_sub_folders_are_classes_by_name(score, tmp_path, classifier):
     """Digits under the names of classes that the reference has, in another order, are all accounted to their class."""
     digits = data.load("digits")
