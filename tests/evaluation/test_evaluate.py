@@ -117,12 +117,28 @@ def test_a_conditional_run_is_asked_for_its_classes_in_turn(score, conditional, 
     assert {name: pair[1] for name, pair in pairs.items()} == found["ms_ssim"]["per_class"]
 
 
-def test_later_samples_of_a_seed_are_those_that_come_later(conditional):
+def test_later_samples_of_a_seed_are_those_that_come_later(conditional, monkeypatch):
     """AC-GAN's protocol reports on others than it chose by."""
+
+    class Numbered:
+        """The image of a seed is its number."""
+
+        def images(self, seeds, labels):
+            return np.float32(np.asarray(seeds) % 251 / 255)[:, None, None, None]
+
+    monkeypatch.setattr(image_sets, "Local", lambda trained: Numbered())
     whole = image_sets.of_run(conditional, "last", 30, seed=1)
     later = image_sets.of_run(conditional, "last", 7, seed=1, first=23)
+    assert len(np.unique(whole.images[:])) == 30
     np.testing.assert_array_equal(later.images[:], whole.images[23:])
     np.testing.assert_array_equal(later.labels, whole.labels[23:])
+
+
+def test_fewer_stored_images_are_spaced_evenly():
+    """The first would be of few classes where a set is sorted."""
+    digits, some = data.load("digits"), image_sets.of_images("digits", 100, None)
+    np.testing.assert_array_equal(some.images[:], digits.pixels[:1700:17])
+    np.testing.assert_array_equal(some.labels, digits.labels[:1700:17])
 
 
 def test_sub_folders_are_classes_by_name(score, tmp_path, classifier):
