@@ -119,6 +119,16 @@ def test_two_versions_in_memory_at_most(server, numbered, base, tmp_path):
     ended(server, 2)
 
 
+def test_a_version_that_ended_is_closed(server, numbered, base):
+    publish(numbered / "line1", base, 1)
+    reload(server, config(m=base))
+    bundle = server.server.manager.models["m"].servables[1].bundle
+    publish(numbered / "line2", base, 2)
+    refresh(server)
+    ended(server, 1)
+    assert bundle.signatures == {} and not hasattr(bundle, "_session")
+
+
 def test_a_version_that_cannot_be_loaded_does_not_take_the_old_ones_place(server, numbered, base):
     publish(numbered / "line1", base, 1)
     reload(server, config(m=base))
