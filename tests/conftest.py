@@ -1,6 +1,7 @@
 """Every test runs from a bare checkout, on two logical CPUs, and touches no cache but its own."""
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -28,6 +29,8 @@ tf.config.set_logical_device_configuration(
 )
 
 
+gc.freeze()  # what was imported stays
+gc.set_threshold(100_000)  # graphs are made of many objects: looking through them is 6 % of the time otherwise
 VERBOSITY = logging.get_verbosity()
 
 
