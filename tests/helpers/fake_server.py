@@ -76,6 +76,7 @@ class Fake:
     def __init__(self, scheme: str, pair: tuple[Path, Path] | None = None):
         """`pair`: key and certificate of https and grpcs."""
         self.plan, self.rows, self.asked, self.released = [], [], [], threading.Event()
+        self.drips = False
         self.port = (self._rest if scheme.startswith("http") else self._grpc)(pair)
         self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
 
@@ -170,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        size = 20 if getattr(self.fake, "drips", False) else len(content)
+        size = 20 if self.fake.drips else len(content)
         for start in range(0, len(content), size):
             self.wfile.write(content[start : start + size])
             if size < len(content):

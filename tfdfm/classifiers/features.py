@@ -56,8 +56,7 @@ def cached(
     target = directory / f"features-{_identity(pixels, classifier)}.npy"
     cache.once(directory, target.stem, target.exists, lambda: _write(target, pixels, classifier, progress))
     rows = _read(target, len(pixels))
-    keys = np.concatenate([arrays.digests(pixels[block]) for block in arrays.blocks(len(pixels))])
-    return Features(rows[:, : -classifier.num_classes], rows[:, -classifier.num_classes :], keys)
+    return Features(rows[:, : -classifier.num_classes], rows[:, -classifier.num_classes :], arrays.digests(pixels))
 
 
 def _identity(pixels: np.ndarray, classifier: Classifier) -> str:

@@ -47,12 +47,12 @@ class Evaluation:
         """uint8 [N, 32]: tells the scored images apart. Those of the features once there are any."""
         if "features" in vars(self):
             return self.features.keys
-        return _digests(self.scored.images)
+        return arrays.digests(self.scored.images)
 
     @cached_property
     def reference_keys(self) -> np.ndarray:
         """uint8 [N, 32], of the reference's images."""
-        return _digests(self.reference.images)
+        return arrays.digests(self.reference.images)
 
     @cached_property
     def labels(self) -> np.ndarray | None:
@@ -72,7 +72,3 @@ class Evaluation:
     def chosen(self, count: int) -> np.ndarray:
         """Rows of at most `count` images, whatever the order in which they came."""
         return arrays.shuffled(self.keys, 0)[:count]
-
-
-def _digests(images) -> np.ndarray:
-    return np.concatenate([arrays.digests(images[block]) for block in arrays.blocks(len(images), 256)])

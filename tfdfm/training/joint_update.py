@@ -75,8 +75,8 @@ class JointUpdate:
             return list(self.objectives.values())
         if who == "critic" and self.settings.play == "simultaneous":
             return []
-        of_critic = {o: "discriminator" in (o.players or ("discriminator",)) for o in self.objectives.values()}
-        return [objective for objective, critics in of_critic.items() if critics == (who == "critic")]
+        concerned = [(objective, objective.players or ("discriminator",)) for objective in self.objectives.values()]
+        return [objective for objective, players in concerned if ("discriminator" in players) == (who == "critic")]
 
     def gradients(
         self,
