@@ -51,15 +51,20 @@ def analyse(name: str, subjects: Sequence[Subject], chosen: Mapping[str, Any]) -
     Raises:
         UsageError: a run that lacks what the view needs.
     """
-    view = find(name)
+    try:
+        found = _drawn(find(name), subjects, chosen)
+    except UsageError:
+        raise
+    except ValueError as error:  # of a metric: what it needs
+        raise UsageError(f"{name}: {error}") from error
+    about = {"view": name, "options": dict(chosen), "runs": {subject.title: subject.record for subject in subjects}}
+    return found._replace(numbers=about | {"found": found.numbers})
+
+
+def _drawn(view: ModuleType, subjects: Sequence[Subject], chosen: Mapping[str, Any]) -> Finding:
     if getattr(view, "TOGETHER", False):
-        return _told(view.draw(subjects, **chosen), name, subjects, chosen)
+        return view.draw(subjects, **chosen)
     found = [view.draw(subject, **chosen) for subject in subjects]
     numbers = {subject.title: each.numbers for subject, each in zip(subjects, found, strict=True)}
     frames = [panels.beside(each) for each in zip(*(each.frames for each in found), strict=False)]
-    return _told(Finding(panels.beside([each.picture for each in found]), numbers, frames), name, subjects, chosen)
-
-
-def _told(finding: Finding, name: str, subjects: Sequence[Subject], chosen: Mapping[str, Any]) -> Finding:
-    about = {"view": name, "options": dict(chosen), "runs": {subject.title: subject.record for subject in subjects}}
-    return finding._replace(numbers=about | {"found": finding.numbers})
+    return Finding(panels.beside([each.picture for each in found]), numbers, frames)

@@ -1,5 +1,6 @@
 """A run that is looked at, and what a view may ask of it, each made on first use."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from tfdfm import data, latents
 from tfdfm.classifiers import lookup
 from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
+from tfdfm.evaluation import scores
+from tfdfm.evaluation.evaluation import Evaluation
+from tfdfm.evaluation.requests import Request
 from tfdfm.networks import Network
 from tfdfm.runs import ensembles, metrics_log
 from tfdfm.sampling import restore
@@ -107,6 +111,19 @@ class Subject:
     def _load(self, split: str) -> data.Images:
         found = data.load(self.config.dataset, image_size=self.config.image_size, data_dir=self._data_dir, split=split)
         return ensembles.own(self.config, found)
+
+    def evaluation(self, num: int, seed: int, metrics: Sequence[str]) -> Evaluation:
+        """The first `num` samples of `sample --seed=` beside the training images, ready for these metrics.
+
+        Raises:
+            UsageError: the run lacks what one of them needs.
+        """
+        request = Request(
+            self.run_dir, None, self.checkpoint, None, self._classifier or None, num, seed, data_dir=self._data_dir
+        )
+        made = request.evaluation(metrics)
+        scores.select(metrics, made)
+        return made
 
     @cached_property
     def classifier(self) -> Classifier:
