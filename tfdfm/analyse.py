@@ -51,9 +51,9 @@ def main(values: flags.FlagValues) -> None:
 
 def _place(view: str, subjects) -> Path:
     """RUN/analysis/VIEW-STEP.png of the first run, which names the others."""
-    first, *others = subjects
-    names = [view, str(first.trained.step), *(f"{other.name}-{other.trained.step}" for other in others)]
-    return first.run_dir / "analysis" / f"{'-'.join(names)}.png"
+    names = [view, *(subject.name for subject in subjects[1:])]
+    names += [str(subject.step) for subject in subjects if subject.step is not None]
+    return subjects[0].run_dir / "analysis" / f"{'-'.join(names)}.png"
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def test_the_command(made, view, classifier):
     picture, about = view(
         f"--run_dir={run}", f"--classifier={classifier}", "--view=accuracy", "--view.num=200", "--view.pairs=10"
     )
-    found = about["found"]["conditional, step 4"]
+    found = about["found"]["conditional"]
     assert found["accuracy"].keys() == {"16", "8"} and found["held_out_accuracy"] == {}  # digits have no test images
     assert list(found["per_class"]) == list("0123456789") and picture.shape == (800, 800, 3)
 

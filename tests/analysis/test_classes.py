@@ -50,4 +50,4 @@ def test_the_images_are_the_models(made, view):
     subject = Subject(run)
     image = np.rint(subject.source.images([0], [4])[0] * 255)
     assert np.abs(picture[-48::3, -48::3, :1] - image).max() <= 1
-    assert about["runs"]["conditional, step 4"]["run"] == "conditional" and about["options"]["classes"] == "2,3,4"
+    assert about["runs"]["conditional"]["checkpoint"] == 4 and about["options"]["classes"] == "2,3,4"

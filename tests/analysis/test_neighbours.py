@@ -58,7 +58,7 @@ def test_authenticity_of_samples_and_of_held_out_images():
 def test_the_command(made, view, classifier):
     arguments = [f"--run_dir={made('plain')}", f"--classifier={classifier}", "--view=neighbours", "--view.num=20"]
     picture, about = view(*arguments, "--view.shown=4")
-    found = about["found"]["plain, step 4"]
+    found = about["found"]["plain"]
     assert len(found["shown"]["seeds"]) == 4 and found["held_out_authenticity"] is None  # digits have no test images
     assert found["authenticity"] == pytest.approx(1, abs=1) and picture.shape[2] == 3
 

@@ -51,13 +51,16 @@ def analyse(name: str, subjects: Sequence[Subject], chosen: Mapping[str, Any]) -
     Raises:
         UsageError: a run that lacks what the view needs.
     """
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names):
+        raise UsageError(f"Expected runs of different names, given {', '.join(names)}. Rename one's folder.")
     try:
         found = _drawn(find(name), subjects, chosen)
     except UsageError:
         raise
     except ValueError as error:  # of a metric: what it needs
         raise UsageError(f"{name}: {error}") from error
-    about = {"view": name, "options": dict(chosen), "runs": {subject.title: subject.record for subject in subjects}}
+    about = {"view": name, "options": dict(chosen), "runs": {subject.name: subject.record for subject in subjects}}
     return found._replace(numbers=about | {"found": found.numbers})
 
 
@@ -65,6 +68,6 @@ def _drawn(view: ModuleType, subjects: Sequence[Subject], chosen: Mapping[str, A
     if getattr(view, "TOGETHER", False):
         return view.draw(subjects, **chosen)
     found = [view.draw(subject, **chosen) for subject in subjects]
-    numbers = {subject.title: each.numbers for subject, each in zip(subjects, found, strict=True)}
+    numbers = {subject.name: each.numbers for subject, each in zip(subjects, found, strict=True)}
     frames = [panels.beside(each) for each in zip(*(each.frames for each in found), strict=False)]
     return Finding(panels.beside([each.picture for each in found]), numbers, frames)

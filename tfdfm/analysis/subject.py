@@ -44,9 +44,14 @@ class Subject:
         return f"{self.name}, step {self.trained.step:,}"
 
     @property
+    def step(self) -> int | None:
+        """Of the checkpoint; None as long as no view has asked for it."""
+        return self.trained.step if "trained" in vars(self) else None
+
+    @property
     def record(self) -> dict:
         """What numbers say of whom they are."""
-        return {"run": self.name, "checkpoint": self.trained.step, "weights": self.trained.weights}
+        return {"checkpoint": self.step, "weights": self.trained.weights} if self.step is not None else {}
 
     @cached_property
     def trained(self) -> Trained:
