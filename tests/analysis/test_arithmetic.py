@@ -6,7 +6,6 @@ import pytest
 from tfdfm.analysis.views import arithmetic
 from tfdfm.errors import UsageError
 
-
 BELOW = -7 * len("the result, and noise added to it")  # pixels: the picture of the result is as wide as its title
 
 

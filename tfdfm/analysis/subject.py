@@ -104,6 +104,11 @@ class Subject:
         return restore.discriminator(self.run_dir, self.checkpoint)
 
     @cached_property
+    def encoder(self) -> Network:
+        """Raises UsageError: none."""
+        return restore.encoder(self.run_dir, self.checkpoint)
+
+    @cached_property
     def images(self) -> data.Images:
         """The training images that the run learns from."""
         return self._load("train")
@@ -112,6 +117,14 @@ class Subject:
     def held_out(self) -> data.Images:
         """The test images of the classes that the run learns from. Raises UsageError: none."""
         return self._load("test")
+
+    @property
+    def held_out_or_training(self) -> data.Images:
+        """The test images where there are any, else the training images."""
+        try:
+            return self.held_out
+        except UsageError:
+            return self.images
 
     def _load(self, split: str) -> data.Images:
         found = data.load(self.config.dataset, image_size=self.config.image_size, data_dir=self._data_dir, split=split)

@@ -74,6 +74,21 @@ def discriminator(run_dir: Path, checkpoint: str = "last") -> Network:
     return network
 
 
+def encoder(run_dir: Path, checkpoint: str = "last") -> Network:
+    """A run's encoder of images to codes.
+
+    Raises:
+        UsageError: as `load`, and for a run that has none.
+        Failure: as `load`.
+    """
+    config, channels, class_names = described(run_dir)
+    if "encoder" not in config or ensembles.is_ensemble(config):
+        raise UsageError(f"{run_dir} has no encoder. Take a run of ALI or of a VAE.")
+    network = build.encoder(config, channels, len(class_names))
+    _restore(run_dir, flat_names("encoder", network.variables), checkpoint, config.checkpoint_every)
+    return network
+
+
 def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray], list[np.ndarray]]:
     """A function of uint8 images [B, H, W, C]: what each convolution of a run's discriminator says, [B, h, w, maps].
 
