@@ -100,8 +100,17 @@ class Subject:
 
     @cached_property
     def discriminator(self) -> Network:
-        """Raises UsageError: none of its own, or one of images with codes or labels."""
+        """Raises UsageError: none of its own, or one of images with codes."""
         return restore.discriminator(self.run_dir, self.checkpoint)
+
+    @property
+    def untrained_discriminator(self) -> Network:
+        """The same with the weights that the run began with."""
+        return restore.untrained_discriminator(self.config, self.channels, len(self.data_classes))
+
+    def sample_labels(self, count: int) -> np.ndarray | None:
+        """int64 [count], those of the first images of `sample`: all classes in turn; None of an unconditional run."""
+        return latents.labels_in_turn(None, count, len(self.classes))
 
     @cached_property
     def encoder(self) -> Network:

@@ -55,22 +55,31 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
 
 
 def discriminator(run_dir: Path, checkpoint: str = "last") -> Network:
-    """A run's discriminator, of images alone.
+    """A run's discriminator of images, and their labels where it is given these.
 
     Raises:
-        UsageError: as `load`, and for one that asks for labels or codes, or none.
+        UsageError: as `load`, and for one that asks for codes, or none.
         Failure: as `load`.
     """
     config, channels, class_names = described(run_dir)
     if "discriminator" not in config or ensembles.is_ensemble(config):
         raise UsageError(f"{run_dir} has no discriminator of its own. Take a run of a game of G against D.")
-    network = build.discriminator(config, len(class_names))
-    if config.conditional and not network.classifies:
-        raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
-    if network.takes_codes:
-        raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} takes images with codes.")
-    network(tf.zeros([1, config.image_size, config.image_size, channels]))
+    network = untrained_discriminator(config, channels, len(class_names))
     _restore(run_dir, flat_names("discriminator", network.variables), checkpoint, config.checkpoint_every)
+    return network
+
+
+def untrained_discriminator(config: ConfigDict, channels: int, num_classes: int) -> Network:
+    """The recipe's discriminator, built, with the initial weights of its seed. `num_classes` of the data.
+
+    Raises:
+        UsageError: it takes images with codes.
+    """
+    network = build.discriminator(config, num_classes)
+    if network.takes_codes:
+        raise UsageError(f"The discriminator {config.discriminator.network} takes images with codes. Take another run.")
+    labels = {"labels": tf.zeros([1], tf.int32)} if config.conditional and not network.classifies else {}
+    network(tf.zeros([1, config.image_size, config.image_size, channels]), **labels)
     return network
 
 
@@ -96,6 +105,8 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
         UsageError, Failure: as `discriminator`; it shows no activations.
     """
     network = discriminator(run_dir, checkpoint)
+    if described(run_dir)[0].conditional and not network.classifies:
+        raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
     if not hasattr(network, "activations"):
         raise UsageError(f"The discriminator {type(network).__name__} of {run_dir} shows no activations.")
     layers = tf.function(lambda pixels: network.activations(from_uint8(pixels)))
