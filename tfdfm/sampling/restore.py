@@ -1,5 +1,6 @@
 """The generator of a run, read back; and the way from one latent to the next."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,14 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     step = _restore(run_dir, flat_names(weights, generator.variables), checkpoint, config.checkpoint_every)
     logging.info("The generator of step %d of %s.", step, run_dir)
     return Trained(generator, config, step, channels, class_names if config.conditional else (), weights)
+
+
+def checksum(trained: Trained) -> str:
+    """SHA-256 of a generator's weights."""
+    digest = hashlib.sha256()
+    for variable in trained.generator.variables:
+        digest.update(np.ascontiguousarray(variable).data)
+    return digest.hexdigest()
 
 
 def discriminator(run_dir: Path, checkpoint: str = "last") -> Network:
