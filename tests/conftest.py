@@ -21,6 +21,7 @@ import keras  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from absl import logging  # noqa: E402
+from selenium import webdriver  # noqa: E402
 
 from tfdfm.training import keras_internals  # noqa: E402
 
@@ -61,6 +62,23 @@ def classifier(tmp_path_factory) -> str:
         warnings.simplefilter("ignore", DeprecationWarning)  # Keras's, of NumPy
         keras.Sequential([keras.Input([16, 16, 1]), *layers]).save(path)
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Headless Chromium, driven by Selenium; its log is kept."""
+    if missing := [name for name in ("chromium", "chromedriver") if not shutil.which(name)]:
+        pytest.skip(f"The page needs a browser: {' and '.join(missing)} is not on the PATH.")
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    folder = tmp_path_factory.mktemp("browser")
+    for flag in ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+                 "disable-component-update", "disable-sync", f"user-data-dir={folder}"):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
 
 
 LONGEST = "test_digits.py"

@@ -123,7 +123,7 @@ def test_all_commands_have_one_name():
     def tfdfm(*arguments, code=0):
         return commands.run([sys.executable, "-m", "tfdfm", *arguments], code)
 
-    assert "train, search, sample, evaluate, analyse, export, serve" in tfdfm().stdout == tfdfm("--help").stdout
+    assert "train, search, sample, evaluate, analyse, report, export, serve" in tfdfm().stdout == tfdfm("--help").stdout
     assert tfdfm("train", "--steps=0", code=2).stderr.startswith("tfdfm: ")
     assert "--run_dir" in tfdfm("sample", "--help").stdout
     assert "Unknown command 'trian'. Did you mean 'train'?" in tfdfm("trian", code=2).stderr

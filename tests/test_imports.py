@@ -26,8 +26,9 @@ ALLOWED["runs"] = GROUND | {"classifiers", "data", "metrics", "networks", "objec
 ALLOWED["sampling"] = GROUND | {"networks", "recipes", "runs", "training"}
 ALLOWED["evaluation"] = GROUND | {"classifiers", "data", "metrics", "recipes", "runs", "sampling", "training"}
 ALLOWED["analysis"] = ALLOWED["evaluation"] | {"evaluation", "networks"}
+ALLOWED["reporting"] = ALLOWED["evaluation"] | {"evaluation"}
 ALLOWED["searching"] = ALLOWED["evaluation"] | {"evaluation"}
-COMMANDS = {"train", "search", "sample", "evaluate", "analyse", "export", "serve"}
+COMMANDS = {"train", "search", "sample", "evaluate", "analyse", "report", "export", "serve"}
 ALLOWED["api"] = ALLOWED.keys() - {"serving", "cli"}
 for module in COMMANDS:
     ALLOWED[module] = ALLOWED.keys() - COMMANDS

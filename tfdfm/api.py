@@ -112,6 +112,14 @@ class Run:
         chosen = lookup.options(view, {name: str(value) for name, value in options.items()})
         return lookup.analyse(view, [Subject(self.run_dir, self.checkpoint, **whose)], chosen)
 
+    def report(self, out: str | Path | None = None) -> Path:
+        """Writes one page that shows the run, RUN_DIR/report.html by default."""
+        from tfdfm.reporting import page
+
+        path = Path(out or self.run_dir / "report.html")
+        page.write([self.run_dir], path)
+        return path
+
     def export(self, out: str | Path | None = None, *, batch_norm_latents: int = 0) -> Path:
         """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.
 

@@ -33,6 +33,7 @@ def define(values: flags.FlagValues):
     flags.DEFINE_string("jit", None, "XLA: auto, on, off", flag_values=values)
     flags.DEFINE_string("precision", None, "float32, mixed_bfloat16", flag_values=values)
     flags.DEFINE_string("distribution", None, "auto, mirrored, multi_worker, tpu, none", flag_values=values)
+    flags.DEFINE_boolean("report", False, "keep report.html in the run directory current", flag_values=values)
     flags.DEFINE_boolean("dry_run", False, "build, trace one step, print sizes; needs no data", flag_values=values)
 
 
@@ -53,10 +54,16 @@ def main(values: flags.FlagValues) -> int | None:
     if values.dry_run:
         for name, weights in run.dry_run(trainings[0].config, values.data_dir).items():
             print(f"{name:16}{weights:>14,} weights")
-    elif stopped := run.train_each(trainings, values.data_dir):
+    elif stopped := run.train_each(trainings, values.data_dir, _reports if values.report else lambda run_dir: ()):
         print(f"Stopped by {stopped.signal.name} at step {stopped.step}; the same command goes on from there.")
         return 128 + stopped.signal
     return 0
+
+
+def _reports(run_dir: Path):
+    from tfdfm.reporting.page import Report
+
+    return [Report(run_dir)]
 
 
 def _trainings(config, label: str, values: flags.FlagValues):

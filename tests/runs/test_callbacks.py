@@ -22,6 +22,7 @@ from tfdfm.runs import callbacks as module
 from tfdfm.runs.callbacks import Signals, callbacks
 from tfdfm.runs.checkpoints import Checkpoints
 from tfdfm.runs.metrics_log import MetricsLog, TensorBoard, read
+from tfdfm.runs.starts import Warnings
 from tfdfm.training.schedule import Schedule
 from tfdfm.training.trainer import Trainer
 
@@ -85,7 +86,9 @@ def train(run_dir, trainer=None, config=CONFIG, chief=True):
     first = checkpoints.restore() or 0
     data = tf.data.Dataset.from_tensors(tf.zeros([8, 1])).repeat()
     with Signals() as signals:
-        run = callbacks(run_dir, config, checkpoints, signals, chief=chief, first_step=first)
+        run = callbacks(
+            run_dir, config, checkpoints, signals, chief=chief, first_step=first, warnings=Warnings(None, first)
+        )
         trainer.fit(data, steps_per_epoch=config["steps"] - first, verbose=0, shuffle=False, callbacks=run)
     return signals, trainer
 
@@ -142,7 +145,9 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
 
 @pytest.mark.parametrize(("worst", "said"), [(0.98, 0), (0.995, 1)])
 def test_a_discriminator_that_is_never_wrong_is_said_once(tmp_path, caplog, worst, said):
-    metrics = module.Metrics(MetricsLog(tmp_path / "metrics.jsonl", 0), TensorBoard(tmp_path / "board", 0), CONFIG)
+    metrics = module.Metrics(
+        MetricsLog(tmp_path / "metrics.jsonl", 0), TensorBoard(tmp_path / "board", 0), CONFIG, Warnings(tmp_path, 0)
+    )
     metrics.set_model(Tiny())
     for step in range(4, 200, 4):
         metrics.model.step.assign(step)

@@ -18,6 +18,7 @@ from tfdfm.metrics.ms_ssim import Similarity
 from tfdfm.runs import metrics_log, monitoring, run
 from tfdfm.runs.checkpoints import Checkpoints
 from tfdfm.runs.monitoring import DISTANCE, Scorer, Scores
+from tfdfm.runs.starts import Warnings
 from tfdfm.sampling import restore
 from tfdfm.training import distribution
 
@@ -127,7 +128,7 @@ def test_two_replicas_are_scored_by_the_same_samples():
     drawn = []
     for strategy in (None, distribution.strategy("mirrored")):
         trainer = diverse(toys.trainer(strategy))
-        scoring = Scores(None, None, toys.recipe())
+        scoring = Scores(None, None, toys.recipe(), Warnings(None, 0))
         scoring.set_model(trainer)
         drawn.append(scoring._samples())
     assert drawn[0].shape == (COUNT, 16, 16, 1) and np.ptp(drawn[0], axis=0).mean() > 10
@@ -206,7 +207,7 @@ def said(tmp_path, caplog):
         alike = alike or [(0.2, 0.4)] * len(distances)
         lines = metrics_log.MetricsLog(tmp_path / "metrics.jsonl", 0)
         config = {"seed": 0, "score_every": 10, "steps": 100}
-        scoring = Scores(MadeUp(distances, alike), lines.path, config)
+        scoring = Scores(MadeUp(distances, alike), lines.path, config, Warnings(tmp_path, 0))
         scoring.set_model(toys.trainer(terms=("nonsaturating",), score_every=10, steps=100))
         for step in range(10, 10 * len(distances) + 1, 10):
             scoring.model.step.assign(step)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from absl import logging
 
 from tfdfm import images
 from tfdfm.errors import Diverged
@@ -23,6 +22,7 @@ from tfdfm.runs.checkpoints import Checkpoints
 from tfdfm.runs.metrics_log import MetricsLog, TensorBoard
 from tfdfm.runs.monitoring import keep_best
 from tfdfm.runs.signals import Signals
+from tfdfm.runs.starts import Warnings
 
 _FLAGS = ("first_bad_step", "first_bad_term")  # in the logs, but no metrics
 _SATURATED = 5  # lines in a row
@@ -37,8 +37,10 @@ def callbacks(
     *,
     chief: bool,
     first_step: int,
+    warnings: Warnings,
     scorers: Sequence[keras.callbacks.Callback] = (),
     shown: np.ndarray | None = None,
+    more: Sequence[keras.callbacks.Callback] = (),
 ) -> list[keras.callbacks.Callback]:
     """What `fit` needs, in the order that makes a checkpoint the last thing written for its step.
 
@@ -48,16 +50,18 @@ def callbacks(
       signals: entered by the caller, who asks it afterwards what was received.
       chief: whether this process writes.
       first_step: steps done before; the metrics of later ones are cut off.
+      warnings: what is said once of a run.
       scorers: those that add scores to the logs.
       shown: uint8 [N, H, W, C] of the data, to be drawn beside their reconstructions where there is an encoder.
+      more: those that come after all is written, of a process that writes.
     """
     run_dir = Path(run_dir)
     tensorboard = TensorBoard(run_dir / "tensorboard", first_step) if chief else None
     log = MetricsLog(run_dir / "metrics.jsonl", first_step) if chief else None
     run = [StopOnBadLoss(checkpoints), signals, *scorers]
-    run += [Metrics(log, tensorboard, config)] if chief else []
+    run += [Metrics(log, tensorboard, config, warnings)] if chief else []
     run += [Samples(run_dir / "samples", tensorboard, config, shown), Save(checkpoints, log, config)]
-    return run + ([Progress(config)] if chief else [])
+    return run + ([Progress(config), *more] if chief else [])
 
 
 class StopOnBadLoss(keras.callbacks.Callback):
@@ -81,9 +85,9 @@ class Metrics(keras.callbacks.Callback):
     call, which traces, does not count, and the rate is null where nothing else was.
     """
 
-    def __init__(self, log: MetricsLog, tensorboard: TensorBoard, config: Mapping):
+    def __init__(self, log: MetricsLog, tensorboard: TensorBoard, config: Mapping, warnings: Warnings):
         super().__init__()
-        self._log, self._tensorboard, self._config = log, tensorboard, config
+        self._log, self._tensorboard, self._config, self._warnings = log, tensorboard, config, warnings
         self._since: tuple[float, int] | None = None
         self._perfect = 0
 
@@ -105,10 +109,8 @@ class Metrics(keras.callbacks.Callback):
         accuracies = [values.get(f"discriminator/accuracy_{of}") or 0 for of in ("data", "samples")]
         self._perfect = self._perfect + 1 if min(accuracies) >= 0.99 else 0
         if self._perfect == _SATURATED:
-            logging.warning(
-                "Step %d: D saturates, right on 99 %% of data and samples at %d lines in a row.", step, _SATURATED
-            )
-            self._perfect = -(10**9)
+            text = f"D saturates, right on 99 % of data and samples at {_SATURATED} lines in a row."
+            self._warnings.say(step, "saturation", text)
 
 
 class Samples(keras.callbacks.Callback):

@@ -19,6 +19,7 @@ from tfdfm.metrics.ms_ssim import Similarity
 from tfdfm.progress import progress
 from tfdfm.runs import metrics_log
 from tfdfm.runs.checkpoints import Checkpoints
+from tfdfm.runs.starts import Warnings
 
 SAMPLES = 2048
 PAIRS = 1000  # of images whose similarity is measured, shared out to the classes: AC-GAN's 100 for each of ten
@@ -72,12 +73,11 @@ class Scores(keras.callbacks.Callback):
     scores decay and where the samples of a class become alike.
     """
 
-    def __init__(self, scorer: Scorer | None, journal_path: Path, config: Mapping):
+    def __init__(self, scorer: Scorer | None, journal_path: Path, config: Mapping, warnings: Warnings):
         super().__init__()
-        self._scorer, self._path, self._config = scorer, journal_path, config
+        self._scorer, self._path, self._config, self._warnings = scorer, journal_path, config, warnings
         self._alike: set[int] = set()  # classes, at the last score
         self._apart: set[int] = set()  # classes that were not, at any
-        self._said: set[str] = set()
 
     def on_train_batch_end(self, batch: int, logs: dict) -> None:
         step = int(self.model.step.numpy())
@@ -106,8 +106,8 @@ class Scores(keras.callbacks.Callback):
         found = history(self._path, step - 1) | {step: distance}
         top = best(found)
         if all(value > _WORSE * found[top] for value in list(found.values())[-_ROWS:]):
-            self._say("Step %d: the Frechet distance decays: %.4g now, %.4g at step %d (the best checkpoint, kept).",
-                      step, distance, found[top], top)  # fmt: skip
+            past = f"{found[top]:.4g} at step {top} (the best checkpoint, kept)"
+            self._warnings.say(step, "decay", f"the Frechet distance decays: {distance:.4g} now, {past}.")
 
     def _watch_collapse(self, step: int, similarity: Similarity) -> None:
         """AC-GAN, figure 5: the MS-SSIM of a class whose generator collapses rises.
@@ -125,13 +125,7 @@ class Scores(keras.callbacks.Callback):
         if worst:
             names = [(self._scorer.names[c], fake[c], real.get(c, 0)) for c in worst[:_NAMED]]
             few = ", ".join("{} {:.2f} (data {:.2f})".format(*each) for each in names)
-            self._say("Step %d: the generator collapses: its samples grow alike, MS-SSIM %s.", step, few)
-
-    def _say(self, text: str, *values) -> None:
-        """Once."""
-        if text not in self._said:
-            logging.warning(text, *values)
-        self._said.add(text)
+            self._warnings.say(step, "collapse", f"the generator collapses: its samples grow alike, MS-SSIM {few}.")
 
 
 def history(path: Path, step: int) -> dict[int, float]:

@@ -2,10 +2,11 @@
 
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 from absl import logging
 from ml_collections import ConfigDict
@@ -18,6 +19,7 @@ from tfdfm.runs.callbacks import callbacks
 from tfdfm.runs.checkpoints import Checkpoints, writing
 from tfdfm.runs.resolve import resolve
 from tfdfm.runs.signals import Signals
+from tfdfm.runs.starts import Warnings, started
 from tfdfm.training import build, distribution, keras_internals
 from tfdfm.training.trainer import GRID, Trainer
 
@@ -29,11 +31,18 @@ class Stopped(NamedTuple):
     step: int
 
 
-def train_each(trainings: Sequence[ensembles.Training], data_dir: str | None = None) -> Stopped | None:
-    """Trains one after the other. Returns what stopped them before the last was through; raises as `train`."""
+def train_each(
+    trainings: Sequence[ensembles.Training],
+    data_dir: str | None = None,
+    more: Callable[[Path], Sequence[keras.callbacks.Callback]] = lambda run_dir: (),
+) -> Stopped | None:
+    """Trains one after the other, with `more` callbacks of each run's directory.
+
+    Returns what stopped them before the last was through; raises as `train`.
+    """
     for place, training in enumerate(trainings, 1):
         logging.info("Run directory: %s", training.run_dir)
-        stopped = train(*training, data_dir)
+        stopped = train(*training, data_dir, more(training.run_dir))
         if stopped and (stopped.step < training.config.steps or place < len(trainings)):
             return stopped
     return None
@@ -41,7 +50,11 @@ def train_each(trainings: Sequence[ensembles.Training], data_dir: str | None = N
 
 @keras_internals.freed()
 def train(
-    config: ConfigDict, run_dir: Path, ensemble: Path | None = None, data_dir: str | None = None
+    config: ConfigDict,
+    run_dir: Path,
+    ensemble: Path | None = None,
+    data_dir: str | None = None,
+    more: Sequence[keras.callbacks.Callback] = (),
 ) -> Stopped | None:
     """Trains until `config.steps`, from the last good checkpoint of `run_dir` if there is one.
 
@@ -69,12 +82,14 @@ def train(
         return None
     if first:
         logging.info("Going on from step %d of %d.", first, config.steps)
-    scorers = _scorers(config, trainer, images, journal, data_dir, chief=chief)
+    if chief:
+        started(run_dir, first, strategy.num_replicas_in_sync, trainer.xla, config)
+    warnings = Warnings(run_dir if chief else None, first)
+    scorers = _scorers(config, trainer, images, journal, data_dir, warnings, chief=chief)
     shown = images.pixels[: GRID // 2] if "encoder" in trainer.networks else None
     with Signals() as signals:
-        calls = callbacks(
-            run_dir, config, checkpoints, signals, chief=chief, first_step=first, scorers=scorers, shown=shown
-        )
+        where = {"chief": chief, "first_step": first, "warnings": warnings}
+        calls = callbacks(run_dir, config, checkpoints, signals, **where, scorers=scorers, shown=shown, more=more)
         for start, stop, size in trainer.schedule.calls(first):
             if not signals.received:
                 _fit(trainer, strategy, _batches(images, config, strategy, start), stop - start, size, calls)
@@ -100,7 +115,9 @@ def _recorded(config: ConfigDict, run_dir: Path, ensemble: Path | None, data_dir
     return images
 
 
-def _scorers(config: ConfigDict, trainer: Trainer, images: data.Images, journal: Path, data_dir, *, chief: bool):
+def _scorers(
+    config: ConfigDict, trainer: Trainer, images: data.Images, journal: Path, data_dir, warnings, *, chief: bool
+):
     """The callbacks that add test error and scores to the logs."""
     found = []
     if config.test_every:
@@ -108,18 +125,17 @@ def _scorers(config: ConfigDict, trainer: Trainer, images: data.Images, journal:
         held_out = ensembles.own(config, held_out)
         found.append(error_rate.TestError(error_rate.HeldOut(trainer.networks["discriminator"], held_out)))
     if config.score_every:
-        found.append(_scores(config, images, journal, data_dir, chief=chief))
+        scorer = _scorer(config, images, data_dir) if chief else None
+        found.append(monitoring.Scores(scorer, journal, config, warnings))
     return found
 
 
-def _scores(config: ConfigDict, images: data.Images, journal: Path, data_dir: str | None, *, chief: bool):
-    if not chief:
-        return monitoring.Scores(None, journal, config)
+def _scorer(config: ConfigDict, images: data.Images, data_dir: str | None) -> monitoring.Scorer:
     logging.info("Scores every %d steps, by a classifier of %s.", config.score_every, config.dataset)
     classifier = lookup.of_data("dataset", config.dataset, config.image_size, data_dir)
     accuracy, count = classifier.record["accuracy"], len(images.pixels)
     logging.info("The classifier is right on %.2f %% of held-out images. It looks at %d now.", 100 * accuracy, count)
-    return monitoring.Scores(monitoring.Scorer(classifier, images, conditional=config.conditional), journal, config)
+    return monitoring.Scorer(classifier, images, conditional=config.conditional)
 
 
 def build_trainer(config: ConfigDict, found: data.Description, strategy: tf.distribute.Strategy) -> Trainer:

@@ -51,6 +51,7 @@ class Trainer(Prebuilt):
         self.first_bad_step, self.first_bad_term = self._counter("bad_step", -1), self._counter("bad_term", -1)
         gradients = joint_update.gradients
         self._gradients = tf.function(gradients, jit_compile=True, autograph=False) if jit else gradients
+        self.xla = jit
         for player in joint_update.players:
             player.optimizer.build(joint_update.weights(player))
         self.built = True

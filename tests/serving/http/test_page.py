@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import servables
 from asking import Asking
 from PIL import Image
 from running import config, serving
-from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -53,22 +51,6 @@ def served(tmp_path_factory):
     models.model_config_list.config[0].model_version_policy.all.SetInParent()
     with serving(models, rest_port=server.ANY) as running, (ask := Asking(running.server.ports["REST"])).session:
         yield ask
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if missing := [name for name in ("chromium", "chromedriver") if not shutil.which(name)]:
-        pytest.skip(f"The page needs a browser: {' and '.join(missing)} is not on the PATH.")
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    folder = tmp_path_factory.mktemp("browser")
-    for flag in ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
-                 "disable-component-update", "disable-sync", f"user-data-dir={folder}"):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

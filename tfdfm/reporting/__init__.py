@@ -1,0 +1,1 @@
+"""One page that shows runs: a self-contained HTML file."""

@@ -1,0 +1,65 @@
+"""What a run writes of itself beside its metrics: on what it was started, and what it was warned of.
+
+Both are lines of JSON, "step" first; those of steps that a resumed run has yet to do are cut off.
+"""
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from absl import logging
+
+from tfdfm.runs.metrics_log import MetricsLog, read
+from tfdfm.version import __version__
+
+STARTS, WARNINGS = "starts.jsonl", "warnings.jsonl"
+
+
+def started(run_dir: Path, step: int, replicas: int, jit: bool, config: Mapping) -> None:
+    """Adds a line on the machine to starts.jsonl."""
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    about = {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "gpus": [details.get("device_name", "GPU") for details in gpus],
+        "replicas": replicas,
+        "xla": jit,
+        "precision": config["precision"],
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "tfdfm": __version__,
+    }
+    MetricsLog(run_dir / STARTS, step).write(step, about)
+
+
+class Warnings:
+    """Says each kind of warning once in a run, in the log and in warnings.jsonl.
+
+    Args:
+        run_dir: None: of a worker that does not write.
+        first_step: steps done before; warnings of later ones are cut off, and those that are left are not said again.
+    """
+
+    def __init__(self, run_dir: Path | None, first_step: int):
+        self._file = MetricsLog(run_dir / WARNINGS, first_step) if run_dir else None
+        self._said = {line.get("kind") for line in read(self._file.path)} if self._file else set()
+
+    def say(self, step: int, kind: str, text: str) -> None:
+        if kind in self._said:
+            return
+        self._said.add(kind)
+        logging.warning("Step %d: %s", step, text)
+        if self._file:
+            self._file.write(step, {"kind": kind, "text": text})
+
+
+def _cpu() -> Any:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
