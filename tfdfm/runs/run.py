@@ -74,14 +74,9 @@ def train(
     images = _recorded(config, run_dir, ensemble, data_dir, write=chief)
     checkpoints = Checkpoints(run_dir / "checkpoints", trainer.variables_by_name(), chief=chief)
     journal = run_dir / "metrics.jsonl"
-    first = checkpoints.restore() or 0
-    if chief and first and config.score_every:  # in case it was killed between saving and keeping
-        monitoring.keep_best(journal, checkpoints, first)
+    first = _resumed(checkpoints, journal, config, chief=chief)
     if first >= config.steps:
-        logging.info("Already at step %d of %d: a larger --steps goes on from there.", first, config.steps)
         return None
-    if first:
-        logging.info("Going on from step %d of %d.", first, config.steps)
     if chief:
         started(run_dir, first, strategy.num_replicas_in_sync, trainer.xla, config)
     warnings = Warnings(run_dir if chief else None, first)
@@ -94,6 +89,18 @@ def train(
             if not signals.received:
                 _fit(trainer, strategy, _batches(images, config, strategy, start), stop - start, size, calls)
     return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
+
+
+def _resumed(checkpoints: Checkpoints, journal: Path, config: ConfigDict, *, chief: bool) -> int:
+    """The step of the last good checkpoint, restored; 0 where there is none."""
+    first = checkpoints.restore() or 0
+    if chief and first and config.score_every:  # in case it was killed between saving and keeping
+        monitoring.keep_best(journal, checkpoints, first)
+    if first >= config.steps:
+        logging.info("Already at step %d of %d: a larger --steps goes on from there.", first, config.steps)
+    elif first:
+        logging.info("Going on from step %d of %d.", first, config.steps)
+    return first
 
 
 def _fit(trainer: Trainer, strategy: tf.distribute.Strategy, batches, steps: int, size: int, calls: list):
