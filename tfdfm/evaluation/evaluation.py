@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,13 @@ from tfdfm.classifiers.features import Features, cached, features
 from tfdfm.evaluation.image_sets import ReferenceImages, ScoredImages
 from tfdfm.metrics import fid
 from tfdfm.progress import progress
+
+
+class Found(NamedTuple):
+    """What a metric, or an evaluation, has found."""
+
+    records: dict[str, dict[str, Any]]  # by the name of a value
+    pictures: dict[str, np.ndarray] = {}  # uint8 [H, W, C]
 
 
 @dataclass
@@ -32,6 +40,11 @@ class Evaluation:
         if self.scored.stored:
             return cached(images, self.classifier, progress("Images", len(images)))
         return features(images, self.classifier, progress("Samples", len(images)))
+
+    @property
+    def class_logits(self) -> np.ndarray:
+        """float32 [N, K] of the reference's classes, where the classifier tells them."""
+        return self.classifier.of_classes(self.features.logits)
 
     @cached_property
     def reference_features(self) -> Features:

@@ -1,31 +1,22 @@
 """Every score by name: what it needs, and what its record says beside the value."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
 
 from tfdfm import arrays
+from tfdfm.classifiers import inception_file
 from tfdfm.errors import UsageError, nearest
-from tfdfm.evaluation import scatter
-from tfdfm.evaluation.evaluation import Evaluation
+from tfdfm.evaluation import of_classes
+from tfdfm.evaluation.evaluation import Evaluation, Found
 from tfdfm.images import grid
 from tfdfm.metrics import inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
-from tfdfm.metrics.accuracy import accuracy, accuracy_by_resolution, joint
 from tfdfm.metrics.separability import separability
 
 SUBSETS, SUBSET = 100, 1000  # of the kernel distance
 MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: precision and recall, patches, nearest neighbours
-PAIRS = 100  # of each class
-SMALLEST = 8  # pixels, of the resolutions at which samples are classified
-
-
-class Found(NamedTuple):
-    """What a metric, or an evaluation, has found."""
-
-    records: dict[str, dict[str, Any]]  # by the name of a value
-    pictures: dict[str, np.ndarray] = {}  # uint8 [H, W, C]
 
 
 class Metric(NamedTuple):
@@ -97,7 +88,8 @@ HOW = {
     "classifier": "a classifier: set --classifier",
     "reference": "real images: set --reference to a data set or a folder",
     "labels": "samples with classes that the reference has: a conditional run, or a folder with a sub-folder for each",
-    "own classes": "a classifier of the reference's own classes: set --classifier=dataset",
+    "own classes": "a classifier of the reference's own classes: set --classifier=dataset; of ImageNet's, "
+    f"inception2015 with the label map that lies beside the graph in {inception_file.URL}",
     "discriminator": "the discriminator of an unconditional run and a data set with labels: set --run_dir",
     "test error": "a run whose discriminator tells the classes of data with test images: set --run_dir",
 }
@@ -154,51 +146,6 @@ def _manifold(this: Evaluation) -> Found:
     return Found({"precision": {"value": found.precision} | about, "recall": {"value": found.recall} | about})
 
 
-def _similarity(this: Evaluation) -> Found:
-    found = samples.similarity(this.scored.images, this.scored.labels, this.keys, PAIRS)
-    record, names = {"value": float(found.values.mean())}, this.scored.class_names
-    if names:
-        record |= {"spread": float(found.values.std()), "per_class": _per_class(names, found.labels, found.values)}
-    return Found({"ms_ssim": record | {"pairs": PAIRS, "classes_scored": len(found.labels)}})
-
-
-def _accuracy(this: Evaluation) -> Found:
-    found = accuracy(this.features.logits, this.labels)
-    per_class = _per_class(this.reference.class_names, found.labels, found.values)
-    return Found({"accuracy": {"value": found.value, "per_class": per_class}})
-
-
-def _resolutions(this: Evaluation) -> Found:
-    side = this.scored.images[:1].shape[1]
-    sizes = [side >> halved for halved in range(side.bit_length()) if side >> halved >= min(SMALLEST, side)]
-    images, labels = this.scored.images, this.labels
-    found = accuracy_by_resolution(images, labels, sizes, lambda batch: this.classifier.run(batch)[1])
-    about = {"resolutions": {str(size): found[size].value for size in sizes}}
-    of_classes = np.stack([found[size].values for size in sizes], 1)  # [C, sizes]
-    about["per_class"] = _per_class(this.reference.class_names, found[side].labels, of_classes)
-    if len(sizes) > 1:
-        about["higher_than_at_half"] = float(np.mean(of_classes[:, 0] > of_classes[:, 1]))  # AC-GAN, section 4.1
-    return Found({"accuracy_by_resolution": {"value": found[side].value, **about}})
-
-
-def _joint(this: Evaluation) -> Found:
-    similar = samples.similarity(this.scored.images, this.labels, this.keys, PAIRS)
-    data = samples.similarity(this.reference.images, this.reference.labels, this.reference_keys, PAIRS)
-    found = joint(accuracy(this.features.logits, this.labels), similar, data.values.max())
-    names = this.reference.class_names
-    about = {
-        "per_class": _per_class(names, found.labels, np.stack([found.accuracy, found.similarity], 1)),
-        "data_per_class": _per_class(names, data.labels, data.values),
-        **{key: getattr(found, key) for key in ("diverse", "discriminable_of_diverse", "discriminable_of_others")},
-    }
-    pictures = {"accuracy_and_ms_ssim": scatter.draw(found, data)}
-    return Found({"accuracy_and_ms_ssim": {"value": found.correlation, **about, "pairs": PAIRS}}, pictures)
-
-
-def _per_class(names: tuple[str, ...], labels: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    return {names[label]: value.tolist() for label, value in zip(labels, values, strict=True)}
-
-
 def _neighbours(this: Evaluation) -> Found:
     chosen = this.scored.images[np.sort(this.chosen(NEIGHBOURS))]
     found = nearest_neighbours.nearest(chosen, this.reference.images)
@@ -230,17 +177,18 @@ def _test_error(this: Evaluation) -> Found:
     return Found({"test_error": {"value": error, "samples": reference["images"], "reference": reference}})
 
 
+LABELLED = ("classifier", "labels", "own classes")
 METRICS = {
     "inception_score": Metric(_inception, ("classifier",)),
     "modified_inception_score": Metric(_modified, ("classifier",)),
     "frechet_distance": Metric(_frechet, ("classifier", "reference")),
     "kernel_distance": Metric(_kernel, ("classifier", "reference")),
     "precision_and_recall": Metric(_manifold, ("classifier", "reference")),
-    "ms_ssim": Metric(_similarity, ()),
-    "accuracy": Metric(_accuracy, ("classifier", "labels", "own classes")),
+    "ms_ssim": Metric(of_classes.ms_ssim, ()),
+    "accuracy": Metric(of_classes.accuracy, LABELLED),
     "test_error": Metric(_test_error, ("test error",)),
-    "accuracy_by_resolution": Metric(_resolutions, ("classifier", "labels", "own classes"), default=False),
-    "accuracy_and_ms_ssim": Metric(_joint, ("classifier", "labels", "own classes"), default=False),
+    "accuracy_by_resolution": Metric(of_classes.accuracy_by_resolution, LABELLED, default=False),
+    "accuracy_and_ms_ssim": Metric(of_classes.accuracy_and_ms_ssim, LABELLED, default=False),
     "nearest_neighbours": Metric(_neighbours, ("reference",), default=False),
     "sliced_wasserstein_distance": Metric(_wasserstein, ("reference",), default=False),
     "separability": Metric(_separability, ("discriminator",), default=False),
