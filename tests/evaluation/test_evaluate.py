@@ -46,7 +46,7 @@ def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifie
     real_features, _ = network.run(real)
     keys = arrays.digests(images)
     pair = fid.statistics(real_features), fid.statistics(fake_features)
-    near = precision_recall.precision_and_recall(real_features, fake_features)
+    near = precision_recall.manifolds(real_features, fake_features)
     expected = {
         "inception_score": inception_score.inception_score(logits, keys=keys).value,
         "modified_inception_score": inception_score.modified_inception_score(logits),
@@ -54,8 +54,7 @@ def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifie
         "kernel_distance": kid.kernel_distance(
             real_features, fake_features, 100, NUM, keys=(arrays.digests(real), keys)
         ).value,
-        "precision": near.precision,
-        "recall": near.recall,
+        **near._asdict(),
     }
     found = values(tmp_path / "run.json")
     assert found.keys() == expected.keys() | {"ms_ssim"}

@@ -62,7 +62,7 @@ def select(asked: Iterable[str] | None, this: Evaluation) -> list[str]:
     """
     if asked is None:
         return [name for name, metric in METRICS.items() if metric.default and not missing(metric, this)]
-    names = [ALIASES.get(name, name) for name in asked]
+    names = list(dict.fromkeys(ALIASES.get(name, name) for name in asked))
     for name in names:
         if name not in METRICS:
             raise UsageError(nearest("metric", name, METRICS) + " Set --metrics.")
@@ -139,11 +139,16 @@ def _kernel(this: Evaluation) -> Found:
 
 
 def _manifold(this: Evaluation) -> Found:
+    real, fake = _thinned(this)
+    found = precision_recall.manifolds(real, fake)._asdict()
+    about, neighbours = {"samples": len(fake), "real_samples": len(real)}, precision_recall.NEIGHBOURS
+    return Found({name: {"value": value, **about, "neighbours": neighbours[name]} for name, value in found.items()})
+
+
+def _thinned(this: Evaluation) -> list[np.ndarray]:
+    """MANIFOLD real and fake features at most, whatever the order in which they came."""
     both = this.reference_features, this.features
-    real, fake = (which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in both)
-    found = precision_recall.precision_and_recall(real, fake)
-    about = {"samples": len(fake), "real_samples": len(real), "neighbours": 3}
-    return Found({"precision": {"value": found.precision} | about, "recall": {"value": found.recall} | about})
+    return [which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in both]
 
 
 def _neighbours(this: Evaluation) -> Found:
@@ -183,7 +188,7 @@ METRICS = {
     "modified_inception_score": Metric(_modified, ("classifier",)),
     "frechet_distance": Metric(_frechet, ("classifier", "reference")),
     "kernel_distance": Metric(_kernel, ("classifier", "reference")),
-    "precision_and_recall": Metric(_manifold, ("classifier", "reference")),
+    "precision_recall_density_coverage": Metric(_manifold, ("classifier", "reference")),
     "ms_ssim": Metric(of_classes.ms_ssim, ()),
     "accuracy": Metric(of_classes.accuracy, LABELLED),
     "test_error": Metric(_test_error, ("test error",)),
@@ -193,6 +198,6 @@ METRICS = {
     "sliced_wasserstein_distance": Metric(_wasserstein, ("reference",), default=False),
     "separability": Metric(_separability, ("discriminator",), default=False),
 }
-ALIASES = {"precision": "precision_and_recall", "recall": "precision_and_recall"} | {
+ALIASES = dict.fromkeys(precision_recall.NEIGHBOURS, "precision_recall_density_coverage") | {
     name.replace("inception", "classifier"): name for name in ("inception_score", "modified_inception_score")
 }
