@@ -7,16 +7,16 @@ import numpy as np
 from absl import logging
 
 from tfdfm import arrays
-from tfdfm.classifiers import inception_file
+from tfdfm.classifiers import dinov2_clip, inception_file
 from tfdfm.errors import UsageError, nearest
 from tfdfm.evaluation import of_classes
 from tfdfm.evaluation.evaluation import Evaluation, Found
 from tfdfm.images import grid
-from tfdfm.metrics import inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
+from tfdfm.metrics import cmmd, inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
 from tfdfm.metrics.separability import separability
 
 SUBSETS, SUBSET = 100, 1000  # of the kernel distance
-MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: precision and recall, patches, nearest neighbours
+MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: all pairs, patches, nearest neighbours
 
 
 class Metric(NamedTuple):
@@ -75,6 +75,8 @@ def missing(metric: Metric, this: Evaluation) -> str | None:
     """The first of its needs that is not here."""
     here = {
         "classifier": this.classifier,
+        "logits": this.classifier and this.classifier.num_classes,
+        "clip": this.classifier and this.classifier.record.get("name") == "clip",
         "reference": this.reference,
         "labels": this.labels is not None,
         "own classes": this.classifier and this.reference and this.classifier.tells(this.reference.class_names),
@@ -86,6 +88,9 @@ def missing(metric: Metric, this: Evaluation) -> str | None:
 
 HOW = {
     "classifier": "a classifier: set --classifier",
+    "logits": "a classifier of classes, and this one gives features alone: set another --classifier",
+    "clip": "CLIP's embeddings: set --classifier=clip:PATH, the model.safetensors of "
+    + dinov2_clip.FILES["clip"].published,
     "reference": "real images: set --reference to a data set or a folder",
     "labels": "samples with classes that the reference has: a conditional run, or a folder with a sub-folder for each",
     "own classes": "a classifier of the reference's own classes: set --classifier=dataset; of ImageNet's, "
@@ -145,6 +150,12 @@ def _manifold(this: Evaluation) -> Found:
     return Found({name: {"value": value, **about, "neighbours": neighbours[name]} for name, value in found.items()})
 
 
+def _cmmd(this: Evaluation) -> Found:
+    real, fake = _thinned(this)
+    about = {"samples": len(fake), "real_samples": len(real), "sigma": cmmd.SIGMA, "scale": cmmd.SCALE}
+    return Found({"cmmd": {"value": cmmd.cmmd(real, fake), **about}})
+
+
 def _thinned(this: Evaluation) -> list[np.ndarray]:
     """MANIFOLD real and fake features at most, whatever the order in which they came."""
     both = this.reference_features, this.features
@@ -184,11 +195,12 @@ def _test_error(this: Evaluation) -> Found:
 
 LABELLED = ("classifier", "labels", "own classes")
 METRICS = {
-    "inception_score": Metric(_inception, ("classifier",)),
-    "modified_inception_score": Metric(_modified, ("classifier",)),
+    "inception_score": Metric(_inception, ("classifier", "logits")),
+    "modified_inception_score": Metric(_modified, ("classifier", "logits")),
     "frechet_distance": Metric(_frechet, ("classifier", "reference")),
     "kernel_distance": Metric(_kernel, ("classifier", "reference")),
     "precision_recall_density_coverage": Metric(_manifold, ("classifier", "reference")),
+    "cmmd": Metric(_cmmd, ("classifier", "reference", "clip")),
     "ms_ssim": Metric(of_classes.ms_ssim, ()),
     "accuracy": Metric(of_classes.accuracy, LABELLED),
     "test_error": Metric(_test_error, ("test error",)),
