@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfdfm
-from tfdfm import api, cli, sample
+from tfdfm import analyse, api, cli, sample
 from tfdfm.errors import UsageError
 
 TOY = commands.TOY | {"jit": "off", "log_every": 1}
@@ -76,6 +76,16 @@ def test_scores_are_written_and_go_with_the_export(run, classifier, tmp_path):
     np.testing.assert_allclose(served, run.sample(range(3)), atol=1e-6)
 
 
+def test_a_view_is_that_of_the_command(conditional, tmp_path):
+    found = conditional.analyse("classes", num=2, classes="3,7")
+    flags = ["--view=classes", "--view.num=2", "--view.classes=3,7", f"--out={tmp_path / 'view.png'}"]
+    analyse.main(cli.parse(["", f"--run_dir={conditional.run_dir}", *flags], analyse.define, ""))
+    assert np.array_equal(tf.io.decode_png((tmp_path / "view.png").read_bytes()), found.picture)
+    assert json.loads((tmp_path / "view.json").read_text()) == found.numbers
+    with pytest.raises(UsageError, match="Unknown option of classes 'nun'. Did you mean 'num'"):
+        conditional.analyse("classes", nun=2)
+
+
 def test_what_cannot_work_is_one_line(run, tmp_path):
     for call, message in (
         (lambda: tfdfm.load(run.run_dir, 999), "one of the steps kept .3., given 999"),
@@ -113,7 +123,7 @@ def test_all_commands_have_one_name():
     def tfdfm(*arguments, code=0):
         return commands.run([sys.executable, "-m", "tfdfm", *arguments], code)
 
-    assert "train, search, sample, evaluate, export, serve" in tfdfm().stdout == tfdfm("--help").stdout
+    assert "train, search, sample, evaluate, analyse, export, serve" in tfdfm().stdout == tfdfm("--help").stdout
     assert tfdfm("train", "--steps=0", code=2).stderr.startswith("tfdfm: ")
     assert "--run_dir" in tfdfm("sample", "--help").stdout
     assert "Unknown command 'trian'. Did you mean 'train'?" in tfdfm("trian", code=2).stderr

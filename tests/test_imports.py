@@ -25,8 +25,9 @@ ALLOWED = {  # room: what it may import beside itself
 ALLOWED["runs"] = GROUND | {"classifiers", "data", "metrics", "networks", "objectives", "recipes", "training"}
 ALLOWED["sampling"] = GROUND | {"networks", "recipes", "runs", "training"}
 ALLOWED["evaluation"] = GROUND | {"classifiers", "data", "metrics", "recipes", "runs", "sampling", "training"}
+ALLOWED["analysis"] = ALLOWED["evaluation"] | {"evaluation", "networks"}
 ALLOWED["searching"] = ALLOWED["evaluation"] | {"evaluation"}
-COMMANDS = {"train", "search", "sample", "evaluate", "export", "serve"}
+COMMANDS = {"train", "search", "sample", "evaluate", "analyse", "export", "serve"}
 ALLOWED["api"] = ALLOWED.keys() - {"serving", "cli"}
 for module in COMMANDS:
     ALLOWED[module] = ALLOWED.keys() - COMMANDS

@@ -5,7 +5,7 @@ import sys
 
 from tfdfm.errors import UsageError, nearest
 
-COMMANDS = ("train", "search", "sample", "evaluate", "export", "serve")
+COMMANDS = ("train", "search", "sample", "evaluate", "analyse", "export", "serve")
 
 
 def main() -> None:

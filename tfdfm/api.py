@@ -5,6 +5,7 @@
     run = tfdfm.train("digits", steps=3000, run_dir="runs/digits")
     images = run.sample(seeds=range(64))        # float32 [64, H, W, C] in [0, 1]
     scores = run.evaluate(num=2000)             # {name: record with its "value"}
+    found = run.analyse("curves")               # a picture and its numbers
     path = run.export()                         # a SavedModel; tfdfm.connect(url) asks a server of it
 
 All raise UsageError for what cannot work and Failure for what cannot be had, both of `tfdfm.errors`.
@@ -21,6 +22,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from tfdfm import latents, recipes
+from tfdfm.analysis.finding import Finding
 from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, metrics_log
 from tfdfm.runs import run as runs
@@ -92,6 +94,23 @@ class Run:
         found, _ = scores.evaluate(asked.evaluation(metrics), metrics)
         records.write(self.run_dir / "evaluation" / f"{self.step}.json", found.records, found.pictures)
         return found.records
+
+    def analyse(self, view: str, **options: Any) -> Finding:
+        """What a view of `python -m tfdfm.analyse` shows of this run.
+
+        Args:
+            view: a name, such as "classes".
+            options: of the view, such as num=4; and data_dir and classifier.
+
+        Returns:
+            `picture` uint8 [H, W, 3], `numbers` that JSON can hold, `frames` of an animation if there are any.
+        """
+        from tfdfm.analysis import lookup
+        from tfdfm.analysis.subject import Subject
+
+        whose = {name: options.pop(name) for name in ("data_dir", "classifier") if name in options}
+        chosen = lookup.options(view, {name: str(value) for name, value in options.items()})
+        return lookup.analyse(view, [Subject(self.run_dir, self.checkpoint, **whose)], chosen)
 
     def export(self, out: str | Path | None = None, *, batch_norm_latents: int = 0) -> Path:
         """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.

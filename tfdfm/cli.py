@@ -12,12 +12,15 @@ from absl import flags, logging
 from tfdfm.errors import Failure, UsageError
 
 _NOISE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]0000 |E0000 .*failed call to cuInit")
+_FLAG = {"grid": "--grid=", "view": "--option="}  # of --grid.KEY=... and --view.KEY=...
+_DOTTED = re.compile(r"^--(grid|view)\.")
 
 
 def run(main: Callable[[flags.FlagValues], int | None], define: Callable[[flags.FlagValues], None], doc: str):
     """Parses `--flag=value` into the flags that `define` makes and exits with what `main` returns.
 
-    `--config.KEY=VALUE` arguments are kept apart, as `values.overrides`; `--grid.KEY=...` is the flag --grid=KEY=...
+    `--config.KEY=VALUE` arguments are kept apart, as `values.overrides`; `--grid.KEY=...` is the flag --grid=KEY=...,
+    `--view.KEY=...` --option=KEY=...
     """
     flags.FLAGS.mark_as_parsed()  # absl's own flags, which its log would miss
     logging.use_absl_handler()
@@ -68,7 +71,7 @@ def parse(argv: list[str], define: Callable[[flags.FlagValues], None], doc: str)
         values.__delattr__("overrides")
         print(doc, values.get_help(), sep="\n")
         sys.exit(0)
-    others = [re.sub(r"^--grid\.", "--grid=", arg) for arg in argv[1:] if not arg.startswith("--config.")]
+    others = [_DOTTED.sub(lambda dot: _FLAG[dot[1]], arg) for arg in argv[1:] if not arg.startswith("--config.")]
     rest = values([argv[0], *others])[1:]
     if rest:
         raise UsageError(f"Expected --flag=value, given {rest[0]!r}. See --help.")

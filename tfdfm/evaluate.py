@@ -5,6 +5,8 @@
     python -m tfdfm.evaluate --images=cifar10:test --reference=cifar10
     python -m tfdfm.evaluate --compare=runs/cifar10-seed0,runs/cifar10-seed1,runs/cifar10_gan-seed0
     python -m tfdfm.evaluate --protocol=acgan --run_dir=RUN1,RUN2 --checkpoint=last,best
+    python -m tfdfm.evaluate --run_dir=runs/cifar10-seed0 --shard=0/8    # to 7/8, on as many machines; then
+    python -m tfdfm.evaluate --run_dir=runs/cifar10-seed0 --merge
 
 Prints a table and writes RUN/evaluation/<step>.json, or --json.
 """
@@ -17,6 +19,7 @@ from tfdfm import cli
 from tfdfm.errors import UsageError
 
 FIXED = ("num", "splits", "seed", "metrics", "reference")  # by a protocol
+SCORED = ("metrics", "splits", "json")  # by --merge alone, of shards
 MODES = ("run_dir", "images", "compare", "self_check")
 
 
@@ -44,15 +47,21 @@ def define(values: flags.FlagValues):
     flags.DEFINE_integer("seed", None, "of the samples (0)", lower_bound=0, upper_bound=10**12, flag_values=values)
     flags.DEFINE_list("checkpoint", ["last"], "last, best or a step; several for acgan", flag_values=values)
     flags.DEFINE_enum("protocol", None, ["dfm", "acgan"], "as that paper scores", flag_values=values)
+    flags.DEFINE_string(
+        "shard", None, "i/n, 0 <= i < n: draw and classify this part of the samples, for --merge", flag_values=values
+    )
+    flags.DEFINE_boolean("merge", False, "score what the shards have written", flag_values=values)
     flags.DEFINE_string("json", None, "where to write the scores", flag_values=values)
     flags.DEFINE_string("data_dir", None, "prepared tensorflow_datasets (default: TFDS_DATA_DIR)", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
     _check(values)
-    from tfdfm.evaluation import protocols, records, tables
+    from tfdfm.evaluation import protocols, records, shards, tables
 
-    if values.compare:
+    if values.shard:
+        print(f"Written: {shards.write(_request(values), shards.parse(values.shard))}")
+    elif values.compare:
         print(tables.of_runs([Path(run_dir) for run_dir in values.compare]))
     elif values.self_check:
         print(protocols.self_check(_request(values)))
@@ -76,6 +85,20 @@ def _check(values: flags.FlagValues) -> None:
     fixed = [f"--{name}" for name in FIXED if values[name].value is not None]
     if (values.protocol or values.self_check) and fixed:
         raise UsageError(f"The protocol fixes {', '.join(fixed)}: leave it out.")
+    if values.shard or values.merge:
+        _check_shards(values)
+
+
+def _check_shards(values: flags.FlagValues) -> None:
+    if values.shard and values.merge:
+        raise UsageError("Expected --shard, on each machine, or --merge, once all are done. Given both.")
+    if not values.run_dir:
+        raise UsageError("--shard and --merge are for the samples of a run: set --run_dir.")
+    if values.protocol:
+        raise UsageError("A protocol draws groups of its own: leave out --protocol, or --shard and --merge.")
+    scored = [f"--{name}" for name in SCORED if values[name].value is not None]
+    if values.shard and scored:
+        raise UsageError(f"A shard is not scored: leave out {', '.join(scored)}, which --merge takes.")
 
 
 def _request(values: flags.FlagValues):
@@ -88,10 +111,11 @@ def _request(values: flags.FlagValues):
 
 
 def _plain(values: flags.FlagValues):
-    from tfdfm.evaluation import scores
+    from tfdfm.evaluation import scores, shards
 
     request = _request(values)
-    found, left_out = scores.evaluate(request.evaluation(values.metrics), values.metrics)
+    this = shards.merged(request) if values.merge else request.evaluation(values.metrics)
+    found, left_out = scores.evaluate(this, values.metrics)
     for name, why in left_out.items():
         print(f"Left out: {name}. {why}")
     return request.run_dir, *found

@@ -41,6 +41,14 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return cells.reshape(rows * (height + _GAP), columns * (width + _GAP), channels)[:-_GAP, :-_GAP]
 
 
+def cells(picture: np.ndarray, side: int) -> np.ndarray:
+    """The images uint8 [N, side, side, C] of a picture [H', W', C] that `grid` made, black ones of its end included."""
+    pitch, channels = side + _GAP, picture.shape[2]
+    rows, columns = ((length + _GAP) // pitch for length in picture.shape[:2])
+    whole = np.pad(picture, ((0, _GAP), (0, _GAP), (0, 0))).reshape(rows, pitch, columns, pitch, channels)
+    return whole.swapaxes(1, 2)[:, :, :side, :side].reshape(-1, side, side, channels)
+
+
 def of_figure(figure) -> np.ndarray:
     """uint8 [H, W, 3] of a `matplotlib.figure.Figure`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

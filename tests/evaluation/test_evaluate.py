@@ -69,6 +69,7 @@ def test_a_record_says_all_that_a_number_depends_on(score, unconditional, classi
     record = found["inception_score"]
     assert record["samples"] == NUM and record["splits"] == 5 and record["spread"] >= 0
     assert {"name", "checksum", "resize"} <= record["classifier"].keys() and len(record["classifier"]["checksum"]) == 64
+    assert len(record["of"].pop("checksum")) == 64
     assert record["of"] == {"run": "digits-seed0", "checkpoint": 2, "weights": "ema_generator", "seed": 3, "first": 0}
     reference = found["frechet_distance"]["reference"]
     assert reference["name"] == "digits" and reference["images"] == 1797 and len(reference["content"]) == 64

@@ -8,7 +8,7 @@ from tfdfm import arrays
 from tfdfm.classifiers import inception_file, lookup
 from tfdfm.classifiers.features import features
 from tfdfm.errors import UsageError
-from tfdfm.evaluation import image_sets, of_classes, scores
+from tfdfm.evaluation import image_sets, scores
 from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.metrics.inception_score import inception_score
 
@@ -39,7 +39,7 @@ def test_accuracy_is_of_the_classes_and_the_inception_score_of_all_logits(tmp_pa
     assert [found.records[name]["value"] for name in ACCURACIES[:2]] == [1, 1]
     expected = inception_score(logits, 1, keys=arrays.digests(this.scored.images)).value
     assert logits.shape[1] == 5 and found.records["inception_score"]["value"] == expected
-    monkeypatch.setattr(of_classes, "PAIRS", 1)
+    monkeypatch.setattr(scores, "PAIRS", 1)
     pairs = scores.score(this, ACCURACIES[2]).records[ACCURACIES[2]]["per_class"]
     assert {name: pair[0] for name, pair in pairs.items()} == {NAMES[label]: 1 for label in set(labels)}
 

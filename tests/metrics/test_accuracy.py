@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdfm.metrics.accuracy import Accuracy, accuracy_by_resolution, joint, resized
+from tfdfm.metrics.accuracy import Accuracy, accuracy, accuracy_by_resolution, joint, resized
 from tfdfm.metrics.ms_ssim import Similarity
 
 
@@ -74,24 +74,39 @@ def test_what_cannot_be_scored_is_an_error(labels, classifier, message):
         accuracy_by_resolution(stripes(np.array([0, 1])), labels, [16], classifier)
 
 
-def test_joint_table_and_its_correlation():
-    classes, accuracy = np.array([0, 1, 4]), np.array([0.1, 0.5, 0.7])
-    found = joint(Accuracy(0.4, classes, accuracy), Similarity(classes, np.array([0.4, 0.2, 0.25])), 0.3)
+def told(values):
+    """Accuracy with these shares of as many classes."""
+    values = np.asarray(values, float)
+    return Accuracy(values.mean(), 0.0, np.arange(len(values)), values, np.zeros(len(values)))
+
+
+def alike(values):
+    values = np.asarray(values, float)
+    return Similarity(np.arange(len(values)), values, np.zeros(len(values)))
+
+
+def test_standard_errors_are_a_binomials():
+    logits, labels = np.eye(2)[[0, 0, 0, 1, 1, 1]], np.array([0, 0, 0, 0, 1, 1])
+    found = accuracy(logits, labels)
+    assert found.values.tolist() == [0.75, 1] and found.errors.tolist() == [np.sqrt(0.75 * 0.25 / 4), 0]
+    assert found.error == np.sqrt(5 / 6 * (1 - 5 / 6) / 6)
+
+
+def test_accuracy_and_diversity_of_classes_are_correlated():
+    found = joint(told([0.1, 0.5, 0.7]), alike([0.4, 0.2, 0.25]), 0.3)
     assert found.correlation == pytest.approx(np.corrcoef([0.1, 0.5, 0.7], [0.4, 0.2, 0.25])[0, 1])
-    assert found.similarity.tolist() == [0.4, 0.2, 0.25] and found.accuracy.tolist() == [0.1, 0.5, 0.7]
-    assert joint(Accuracy(0.4, classes, accuracy), Similarity(classes, np.full(3, 0.2)), 0.3).correlation is None
-    with pytest.raises(ValueError, match=r"same classes. Received \[0, 1, 4\] and \[0, 1, 2\]"):
-        joint(Accuracy(0.4, classes, accuracy), Similarity(np.arange(3), accuracy), 0.3)
+    assert joint(told([0.1, 0.5, 0.7]), alike([0.2] * 3), 0.3).correlation is None
+    with pytest.raises(ValueError, match=r"same classes. Received \[0, 1, 2\] and \[0, 1\]"):
+        joint(told([0.1, 0.5, 0.7]), alike([0.2, 0.3]), 0.3)
 
 
 def test_shares_of_diverse_and_of_discriminable_classes():
     """Classes 0, 1, 2 are below 0.25, of which 1 and 2 are told in more than one of a hundred; 3 is, 4 is not."""
-    classes, told = np.arange(5), np.array([0.01, 0.02, 0.5, 0.3, 0.0])
-    similar = Similarity(classes, np.array([0.1, 0.2, 0.24, 0.25, 0.6]))
-    found = joint(Accuracy(0.2, classes, told), similar, 0.25)
+    shares, similar = told([0.01, 0.02, 0.5, 0.3, 0.0]), alike([0.1, 0.2, 0.24, 0.25, 0.6])
+    found = joint(shares, similar, 0.25)
     assert found.diverse == 0.6 and found.discriminable_of_others == 0.5
     assert found.discriminable_of_diverse == pytest.approx(2 / 3)
-    assert joint(Accuracy(0.2, classes, told), similar, 0.05)[4:] == (0.0, None, 0.6)
+    assert joint(shares, similar, 0.05)[1:] == (0.0, None, 0.6)
 
 
 @pytest.mark.parametrize(("side", "size"), [(32, 8), (32, 20), (17, 5)])

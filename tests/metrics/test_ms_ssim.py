@@ -87,7 +87,7 @@ def test_limits():
 def test_a_collapsed_class_is_seen():
     images = made_up.images(60)
     images[20:40] = images[20] + made_up.images(20, seed=1) // 100
-    classes, values = class_similarity(images, np.repeat([2, 5, 9], 20))
+    classes, values, _ = class_similarity(images, np.repeat([2, 5, 9], 20))
     assert classes.tolist() == [2, 5, 9]
     assert values[1] > 0.9 > values[0] + 0.3 and abs(values[0] - values[2]) < 0.1
 
@@ -95,8 +95,10 @@ def test_a_collapsed_class_is_seen():
 def test_all_pairs_of_a_class_are_its_mean_and_none_comes_twice():
     images, labels = made_up.images(15), np.zeros(15, int)
     first, second = np.triu_indices(15, 1)
-    expected = ms_ssim(images[first], images[second]).mean()
-    assert class_similarity(images, labels, pairs=105).values == pytest.approx(expected, rel=1e-12)
+    expected = ms_ssim(images[first], images[second])
+    found = class_similarity(images, labels, pairs=105)
+    assert found.values == pytest.approx(expected.mean(), rel=1e-12)
+    assert found.errors == pytest.approx(expected.std() / np.sqrt(105), rel=1e-9)
 
 
 def test_order_changes_nothing_and_the_seed_decides():

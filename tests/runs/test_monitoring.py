@@ -183,11 +183,14 @@ class MadeUp:
     """A scorer that says what it is told to."""
 
     names = ("in class cat", "in class dog")
-    similarity = Similarity(np.arange(2), np.array([0.2, 0.4]))
+    similarity = Similarity(np.arange(2), np.array([0.2, 0.4]), np.zeros(2))
 
     def __init__(self, distances, alike):
         self._answers = iter(
-            [({DISTANCE: d}, Similarity(np.arange(2), np.array(a))) for d, a in zip(distances, alike, strict=True)]
+            [
+                ({DISTANCE: d}, Similarity(np.arange(2), np.array(a), np.zeros(2)))
+                for d, a in zip(distances, alike, strict=True)
+            ]
         )
 
     def score(self, samples):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,14 +30,25 @@ def features(
 
     `progress` hears after each batch how many are done.
     """
-    result = None
-    for block in arrays.blocks(len(images), BATCH):
-        drawn = images[block]
-        part = Features(*classifier.run(drawn), arrays.digests(drawn))
-        result = result or Features(*(np.empty((len(images), x.shape[1]), x.dtype) for x in part))
+
+    def parts():
+        for block in arrays.blocks(len(images), BATCH):
+            drawn = images[block]
+            yield Features(*classifier.run(drawn), arrays.digests(drawn))
+            progress(block.stop)
+
+    return joined(len(images), parts())
+
+
+def joined(count: int, parts: Iterable[Features]) -> Features:
+    """Those of `count` images, from parts in their order; one part is held at a time."""
+    result, done = None, 0
+    for part in parts:
+        result = result or Features(*(np.empty((count, *x.shape[1:]), x.dtype) for x in part))
+        end = done + len(part.keys)
         for whole, rows in zip(result, part, strict=True):
-            whole[block] = rows
-        progress(block.stop)
+            whole[done:end] = rows
+        done = end
     return result
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,13 +12,6 @@ from tfdfm.classifiers.features import Features, cached, features
 from tfdfm.evaluation.image_sets import ReferenceImages, ScoredImages
 from tfdfm.metrics import fid
 from tfdfm.progress import progress
-
-
-class Found(NamedTuple):
-    """What a metric, or an evaluation, has found."""
-
-    records: dict[str, dict[str, Any]]  # by the name of a value
-    pictures: dict[str, np.ndarray] = {}  # uint8 [H, W, C]
 
 
 @dataclass

@@ -49,6 +49,10 @@ class Drawn:
         labels = None if self._labels is None else self._labels[rows]
         return pictures.unit_to_uint8(self._source.images(seeds, labels))
 
+    def part(self, rows: slice) -> "Drawn":
+        """These rows alone."""
+        return Drawn(self._source, self._seeds[rows], None if self._labels is None else self._labels[rows])
+
 
 class ScoredImages(NamedTuple):
     """The images that are scored."""
@@ -89,6 +93,7 @@ def of_run(run_dir: Path, checkpoint: str, count: int, seed: int, first: int = 0
         "run": run_dir.resolve().name,
         "checkpoint": trained.step,
         "weights": trained.weights,
+        "checksum": restore.checksum(trained),
         "seed": seed,
         "first": first,
     }

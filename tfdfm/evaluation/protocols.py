@@ -1,5 +1,6 @@
 """The papers' protocols, followed from fixed seeds, and the check that the Inception network is theirs."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ REAL_IMAGES, REAL, TOLERANCE = "cifar10", 11.24, 0.05  # their Inception score (
 
 def dfm(request: Request) -> dict[str, dict]:
     """Warde-Farley & Bengio, section 2.2: the Inception score of ten groups of 5,000 samples, mean and deviation."""
-    images = request._replace(num=CHOSEN * GROUP).scored_images()
+    images = dataclasses.replace(request, num=CHOSEN * GROUP).scored_images()
     return _scored(images, request.load_classifier(CLASSIFIER), CHOSEN, "dfm")
 
 
@@ -52,7 +53,7 @@ def self_check(request: Request) -> str:
     Raises:
         Failure: it is not the papers'.
     """
-    (record,) = dfm(request._replace(images=REAL_IMAGES)).values()
+    (record,) = dfm(dataclasses.replace(request, images=REAL_IMAGES)).values()
     said = f"The Inception score of CIFAR-10's training images is {record['value']:.2f}, the papers' {REAL}"
     if abs(record["value"] - REAL) > TOLERANCE:
         raise Failure(f"{said}: expected within {TOLERANCE}. Check the classifier's weights and the data.")

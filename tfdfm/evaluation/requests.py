@@ -1,8 +1,11 @@
 """A user's request for scores, and the images, the classifier and the networks that it takes."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+
+from ml_collections import ConfigDict
 
 from tfdfm import data
 from tfdfm.arrays import LabelledImages
@@ -19,7 +22,8 @@ SVM = 10_000  # labelled images at most, for the separability of features
 NUM = 50_000  # samples of a run
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True)
+class Request:
     """The flags of tfdfm.evaluate that say what to score."""
 
     run_dir: Path | None
@@ -65,17 +69,20 @@ class Request(NamedTuple):
         """Name and image size of the real images; a run's own by default."""
         if not self.run_dir:
             return self.reference, None
-        config, *_ = restore.described(self.run_dir)
-        return self.reference or config.dataset, config.image_size
+        return self.reference or self._config.dataset, self._config.image_size
+
+    @cached_property
+    def _config(self) -> ConfigDict:
+        """The recipe of the run."""
+        return restore.described(self.run_dir)[0]
 
     def _labels(self) -> range | None:
         """The classes of its data that the run learns from; None: all, or scored against other data."""
-        if self.reference or not self.run_dir:
-            return None
-        return self._own(restore.described(self.run_dir)[0])
+        return None if self.reference or not self.run_dir else self._own()
 
-    def _own(self, config) -> range | None:
-        """The classes of its data that a recipe learns from; None: all."""
+    def _own(self) -> range | None:
+        """The classes of its data that the run learns from; None: all."""
+        config = self._config
         count = data.describe(config.dataset, config.image_size, self.data_dir).num_classes or 0
         found = ensembles.own_classes(config, count)
         return None if found == range(count) else found
@@ -84,12 +91,12 @@ class Request(NamedTuple):
         """What the test error needs, made when asked for; None of a run that tells no classes."""
         if not self.run_dir:
             return None
-        config, *_ = restore.described(self.run_dir)
+        config = self._config
         if ensembles.is_ensemble(config) or not build.classifies(config):
             return None
 
         def made():
-            found = image_sets.reference(f"{config.dataset}:test", config.image_size, self.data_dir, self._own(config))
+            found = image_sets.reference(f"{config.dataset}:test", config.image_size, self.data_dir, self._own())
             images = data.Images(found.name, "", found.images, found.labels, found.class_names)
             images = ensembles.own(config, images)
             return error_rate.HeldOut(

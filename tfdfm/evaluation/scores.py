@@ -1,7 +1,7 @@
 """Every score by name: what it needs, and what its record says beside the value."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
@@ -9,14 +9,23 @@ from absl import logging
 from tfdfm import arrays
 from tfdfm.classifiers import dinov2_clip, inception_file
 from tfdfm.errors import UsageError, nearest
-from tfdfm.evaluation import of_classes
-from tfdfm.evaluation.evaluation import Evaluation, Found
+from tfdfm.evaluation import by_class
+from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.images import grid
 from tfdfm.metrics import cmmd, inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
+from tfdfm.metrics.authenticity import authenticity
 from tfdfm.metrics.separability import separability
 
 SUBSETS, SUBSET = 100, 1000  # of the kernel distance
 MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: all pairs, patches, nearest neighbours
+PAIRS = 100  # of each class
+
+
+class Found(NamedTuple):
+    """What a metric, or an evaluation, has found."""
+
+    records: dict[str, dict[str, Any]]  # by the name of a value
+    pictures: dict[str, np.ndarray] = {}  # uint8 [H, W, C]
 
 
 class Metric(NamedTuple):
@@ -162,6 +171,29 @@ def _thinned(this: Evaluation) -> list[np.ndarray]:
     return [which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in both]
 
 
+def _authenticity(this: Evaluation) -> Found:
+    return Found(
+        {"authenticity": {"value": authenticity(this.reference_features.features, this.features.features).value}}
+    )
+
+
+def _similarity(this: Evaluation) -> Found:
+    return Found({"ms_ssim": by_class.similarity_record(this, PAIRS)})
+
+
+def _accuracy(this: Evaluation) -> Found:
+    return Found({"accuracy": by_class.accuracy_record(this)})
+
+
+def _resolutions(this: Evaluation) -> Found:
+    return Found({"accuracy_by_resolution": by_class.resolution_record(this)})
+
+
+def _joint(this: Evaluation) -> Found:
+    record, picture = by_class.joint_record(this, PAIRS)
+    return Found({"accuracy_and_ms_ssim": record | {"pairs": PAIRS}}, {"accuracy_and_ms_ssim": picture})
+
+
 def _neighbours(this: Evaluation) -> Found:
     chosen = this.scored.images[np.sort(this.chosen(NEIGHBOURS))]
     found = nearest_neighbours.nearest(chosen, this.reference.images)
@@ -193,7 +225,6 @@ def _test_error(this: Evaluation) -> Found:
     return Found({"test_error": {"value": error, "samples": reference["images"], "reference": reference}})
 
 
-LABELLED = ("classifier", "labels", "own classes")
 METRICS = {
     "inception_score": Metric(_inception, ("classifier", "logits")),
     "modified_inception_score": Metric(_modified, ("classifier", "logits")),
@@ -201,11 +232,12 @@ METRICS = {
     "kernel_distance": Metric(_kernel, ("classifier", "reference")),
     "precision_recall_density_coverage": Metric(_manifold, ("classifier", "reference")),
     "cmmd": Metric(_cmmd, ("classifier", "reference", "clip")),
-    "ms_ssim": Metric(of_classes.ms_ssim, ()),
-    "accuracy": Metric(of_classes.accuracy, LABELLED),
+    "ms_ssim": Metric(_similarity, ()),
+    "accuracy": Metric(_accuracy, ("classifier", "labels", "own classes")),
     "test_error": Metric(_test_error, ("test error",)),
-    "accuracy_by_resolution": Metric(of_classes.accuracy_by_resolution, LABELLED, default=False),
-    "accuracy_and_ms_ssim": Metric(of_classes.accuracy_and_ms_ssim, LABELLED, default=False),
+    "accuracy_by_resolution": Metric(_resolutions, ("classifier", "labels", "own classes"), default=False),
+    "accuracy_and_ms_ssim": Metric(_joint, ("classifier", "labels", "own classes"), default=False),
+    "authenticity": Metric(_authenticity, ("classifier", "reference"), default=False),
     "nearest_neighbours": Metric(_neighbours, ("reference",), default=False),
     "sliced_wasserstein_distance": Metric(_wasserstein, ("reference",), default=False),
     "separability": Metric(_separability, ("discriminator",), default=False),

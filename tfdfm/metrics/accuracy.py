@@ -13,18 +13,19 @@ DISCRIMINABLE = 0.01  # accuracy of a class above which it counts as discriminab
 
 
 class Accuracy(NamedTuple):
+    """Shares, with the standard errors of a binomial."""
+
     value: float  # share of samples that the classifier puts in their class
+    error: float
     labels: np.ndarray  # int64 [C], those there are, ascending
     values: np.ndarray  # float64 [C], the share in each class
+    errors: np.ndarray  # float64 [C]
 
 
 class Joint(NamedTuple):
-    """How discriminable and how diverse each class is (AC-GAN, figures 4 and 6). Diverse is a class of a lower MS-SSIM
+    """How discriminable and how diverse the classes are (AC-GAN, section 4.3). Diverse is a class of a lower MS-SSIM
     than the data's least diverse one (0.25 in the paper); a share is None where there is no class to take it of."""
 
-    labels: np.ndarray  # int64 [C]
-    accuracy: np.ndarray  # float64 [C]
-    similarity: np.ndarray  # float64 [C]
     correlation: float | None  # Pearson's, None where one of the two does not vary
     diverse: float  # share of the classes
     discriminable_of_diverse: float | None  # share of these
@@ -43,7 +44,10 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> Accuracy:
     if classes[-1] >= logits.shape[1]:
         given = f"label {classes[-1]} and {logits.shape[1]:,} classes"
         raise ValueError(f"Expected a classifier that knows every label. Received {given}. Take another classifier.")
-    return Accuracy(float(right.mean()), classes, np.array([right[labels == label].mean() for label in classes]))
+    values = np.array([right[labels == label].mean() for label in classes])
+    errors = np.sqrt(values * (1 - values) / [np.sum(labels == label) for label in classes])
+    value = float(right.mean())
+    return Accuracy(value, float(np.sqrt(value * (1 - value) / len(right))), classes, values, errors)
 
 
 def accuracy_by_resolution(
@@ -109,4 +113,4 @@ def joint(accurate: Accuracy, similar: Similarity, least_diverse: float) -> Join
     correlation = float(np.corrcoef(accurate.values, similar.values)[0, 1]) if varies else None
     diverse, discriminable = similar.values < least_diverse, accurate.values > DISCRIMINABLE
     shares = [float(discriminable[of].mean()) if of.any() else None for of in (diverse, ~diverse)]
-    return Joint(accurate.labels, accurate.values, similar.values, correlation, float(diverse.mean()), *shares)
+    return Joint(correlation, float(diverse.mean()), *shares)

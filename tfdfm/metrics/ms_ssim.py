@@ -14,6 +14,7 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 class Similarity(NamedTuple):
     labels: np.ndarray  # int64 [C], those there are, ascending
     values: np.ndarray  # float64 [C], mean MS-SSIM of each class's pairs
+    errors: np.ndarray  # float64 [C], standard errors of these means
 
 
 def class_similarity(
@@ -44,8 +45,9 @@ def class_similarity(
         needed, places = np.unique(chosen, return_inverse=True)
         drawn, (left, right) = images[needed], places.reshape(chosen.shape)
         blocks = arrays.blocks(pairs, 16)
-        values.append(np.concatenate([ms_ssim(drawn[left[b]], drawn[right[b]]) for b in blocks]).mean())
-    return Similarity(classes, np.array(values))
+        values.append(np.concatenate([ms_ssim(drawn[left[b]], drawn[right[b]]) for b in blocks]))
+    values = np.stack(values)  # [C, pairs]
+    return Similarity(classes, values.mean(axis=1), values.std(axis=1) / np.sqrt(pairs))
 
 
 def ms_ssim(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The networks of DCGAN (Radford, Metz & Chintala, ICLR 2016)."""
 
 import math
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -48,14 +49,22 @@ class DCGANGenerator(Network):
         return shapes.stages(image_size)[0], inner[0], plan
 
     def activations(
-        self, latents: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
+        self,
+        latents: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        statistics: BatchStatistics | None = None,
+        alter: Callable[[int, tf.Tensor], tf.Tensor] = lambda place, maps: maps,
     ) -> list[tf.Tensor]:
-        """What each layer but the last says, after batch norm and before its ReLU: [B, h, w, maps]."""
+        """What each layer but the last says, after batch norm and before its ReLU: [B, h, w, maps].
+
+        `alter` gives what stands for the maps of the layer of that place, from 0, and what the next layers see.
+        """
         one_hot = self._one_hot(labels)
         x = self.project_norm(self.project(with_labels(latents, one_hot)), statistics=statistics)
-        maps = [tf.reshape(x, [-1, self.base, self.base, x.shape[-1] // self.base**2])]
-        for norm, conv in zip(self.norms, self.convs, strict=True):
-            maps.append(norm(conv(with_labels(keras.ops.relu(maps[-1]), one_hot)), statistics=statistics))
+        maps = [alter(0, tf.reshape(x, [-1, self.base, self.base, x.shape[-1] // self.base**2]))]
+        for place, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True), 1):
+            x = norm(conv(with_labels(keras.ops.relu(maps[-1]), one_hot)), statistics=statistics)
+            maps.append(alter(place, x))
         return maps
 
     def image(self, maps: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:

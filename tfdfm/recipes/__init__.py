@@ -1,7 +1,7 @@
 """Recipes: their keys, checks, lookup by name, and the form in which a run keeps one."""
 
 from tfdfm.recipes.checks import check
-from tfdfm.recipes.keys import defaults, override
+from tfdfm.recipes.keys import defaults, override, parse
 from tfdfm.recipes.lookup import FALLBACK, folder, grid, names, recipe, select
 from tfdfm.recipes.stored import differences, read
 
@@ -14,6 +14,7 @@ __all__ = [
     "grid",
     "names",
     "override",
+    "parse",
     "read",
     "recipe",
     "select",

@@ -86,7 +86,7 @@ def override(config: ConfigDict, assignments: dict[str, str]) -> ConfigDict:
             raise UsageError(nearest("key", path, flat(config)) + f" Given --config.{path}={text}.")
         if parents and parents[0] in unused(config.terms):
             raise UsageError(f"--config.{path} has no effect: the recipe's terms are {tuple(config.terms)}.")
-        holder[leaf] = _parse(path, text, holder[leaf])
+        holder[leaf] = parse(f"config.{path}", text, holder[leaf])
         if leaf == "network" and parents and parents[0] in networks.KINDS:
             known = networks.parameters(parents[0], holder.network)
             kept = {key: value for key, value in holder.items() if key in known}
@@ -114,7 +114,8 @@ def unused(terms: tuple[str, ...]) -> set[str]:
     return set(objectives.names()) - set(terms) | set(networks.KINDS) - owned
 
 
-def _parse(path: str, text: str, old):
+def parse(flag: str, text: str, old):
+    """The value of --FLAG=TEXT, of the type of `old`. Raises UsageError: it is of another."""
     try:
         value = text if isinstance(old, str) else ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
     except (ValueError, SyntaxError):
@@ -124,7 +125,7 @@ def _parse(path: str, text: str, old):
     if isinstance(old, float) and type(value) is int:
         value = float(value)
     if type(value) is not type(old):
-        raise UsageError(f"Expected --config.{path} to be of type {type(old).__name__}, like {old!r}; given {text!r}.")
+        raise UsageError(f"Expected --{flag} to be of type {type(old).__name__}, like {old!r}; given {text!r}.")
     return value
 
 

@@ -1,5 +1,6 @@
 """The generator of a run, read back; and the way from one latent to the next."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -54,23 +55,55 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     return Trained(generator, config, step, channels, class_names if config.conditional else (), weights)
 
 
+def checksum(trained: Trained) -> str:
+    """SHA-256 of a generator's weights."""
+    digest = hashlib.sha256()
+    for variable in trained.generator.variables:
+        digest.update(np.ascontiguousarray(variable).data)
+    return digest.hexdigest()
+
+
 def discriminator(run_dir: Path, checkpoint: str = "last") -> Network:
-    """A run's discriminator, of images alone.
+    """A run's discriminator of images, and their labels where it is given these.
 
     Raises:
-        UsageError: as `load`, and for one that asks for labels or codes, or none.
+        UsageError: as `load`, and for one that asks for codes, or none.
         Failure: as `load`.
     """
     config, channels, class_names = described(run_dir)
     if "discriminator" not in config or ensembles.is_ensemble(config):
         raise UsageError(f"{run_dir} has no discriminator of its own. Take a run of a game of G against D.")
-    network = build.discriminator(config, len(class_names))
-    if config.conditional and not network.classifies:
-        raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
-    if network.takes_codes:
-        raise UsageError(f"The discriminator {config.discriminator.network} of {run_dir} takes images with codes.")
-    network(tf.zeros([1, config.image_size, config.image_size, channels]))
+    network = untrained_discriminator(config, channels, len(class_names))
     _restore(run_dir, flat_names("discriminator", network.variables), checkpoint, config.checkpoint_every)
+    return network
+
+
+def untrained_discriminator(config: ConfigDict, channels: int, num_classes: int) -> Network:
+    """The recipe's discriminator, built, with the initial weights of its seed. `num_classes` of the data.
+
+    Raises:
+        UsageError: it takes images with codes.
+    """
+    network = build.discriminator(config, num_classes)
+    if network.takes_codes:
+        raise UsageError(f"The discriminator {config.discriminator.network} takes images with codes. Take another run.")
+    labels = {"labels": tf.zeros([1], tf.int32)} if config.conditional and not network.classifies else {}
+    network(tf.zeros([1, config.image_size, config.image_size, channels]), **labels)
+    return network
+
+
+def encoder(run_dir: Path, checkpoint: str = "last") -> Network:
+    """A run's encoder of images to codes.
+
+    Raises:
+        UsageError: as `load`, and for a run that has none.
+        Failure: as `load`.
+    """
+    config, channels, class_names = described(run_dir)
+    if "encoder" not in config or ensembles.is_ensemble(config):
+        raise UsageError(f"{run_dir} has no encoder. Take a run of ALI or of a VAE.")
+    network = build.encoder(config, channels, len(class_names))
+    _restore(run_dir, flat_names("encoder", network.variables), checkpoint, config.checkpoint_every)
     return network
 
 
@@ -81,6 +114,8 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
         UsageError, Failure: as `discriminator`; it shows no activations.
     """
     network = discriminator(run_dir, checkpoint)
+    if described(run_dir)[0].conditional and not network.classifies:
+        raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
     if not hasattr(network, "activations"):
         raise UsageError(f"The discriminator {type(network).__name__} of {run_dir} shows no activations.")
     layers = tf.function(lambda pixels: network.activations(from_uint8(pixels)))

@@ -1,0 +1,1 @@
+"""Pictures and numbers of trained runs, a view a file."""
