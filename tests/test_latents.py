@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy import special, stats
 
 from tfdfm import latents, random
+from tfdfm.errors import UsageError
 
 SEEDS = np.array([0, 1, -1, 2**31, 2**53 + 1, -(2**63), 2**63 - 1, 12345678901234567], np.int64)
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -104,3 +105,45 @@ def test_labels_are_even_and_independent_of_the_latents():
     first = latents.from_seeds(seeds, 2, "uniform").numpy()
     assert np.abs([np.corrcoef(found, column)[0, 1] for column in first.T]).max() < 4 / np.sqrt(len(found))
     assert set(latents.labels_from_seeds(seeds, 1).numpy()) == {0}
+
+
+def normals(count: int, width: int = 16) -> np.ndarray:
+    return latents.from_seeds(tf.range(count, dtype=tf.int64), width, "normal").numpy()
+
+
+@pytest.mark.parametrize("most", [0.04, 0.5, 1.0, 2.0])
+def test_truncated_latents_are_of_the_normal_distribution_cut_off(most):
+    cut = latents.truncated(normals(20_000), "normal", most)
+    assert cut.dtype == np.float32 and np.abs(cut).max() <= np.float32(most)
+    expected = stats.truncnorm(-most, most)
+    assert stats.kstest(cut.ravel(), expected.cdf).pvalue > 0.01
+    for power in (1, 2, 4):
+        moment, spread = expected.moment(power), np.sqrt(expected.moment(2 * power) - expected.moment(power) ** 2)
+        assert abs((cut.astype(np.float64) ** power).mean() - moment) < 4 * spread / np.sqrt(cut.size), power
+
+
+def test_truncation_keeps_each_numbers_probability():
+    """So a seed stays itself: the order, the sign and, with a wide bound, the number."""
+    drawn = normals(1000)
+    for most in (0.3, 1.7):
+        cut = latents.truncated(drawn, "normal", most)
+        exact = stats.truncnorm(-most, most).ppf(stats.norm.cdf(drawn.astype(np.float64)))
+        np.testing.assert_allclose(cut, exact, rtol=1e-6)
+        np.testing.assert_array_equal(np.signbit(cut), np.signbit(drawn))
+        order = np.argsort(drawn, axis=None)
+        assert (np.diff(cut.ravel()[order]) >= 0).all()
+    np.testing.assert_array_equal(latents.truncated(drawn, "normal", np.inf), drawn)
+    np.testing.assert_allclose(latents.truncated(drawn, "normal", 8), drawn, rtol=1e-6)
+
+
+def test_the_far_tail_goes_to_the_bound():
+    ends = np.array([[-6.3, 6.3]], np.float32)
+    np.testing.assert_allclose(latents.truncated(ends, "normal", 0.5), [[-0.5, 0.5]], atol=1e-6)
+
+
+@pytest.mark.parametrize("most", [0, -1, np.nan])
+def test_truncation_that_cannot_be(most):
+    with pytest.raises(UsageError, match=f"Expected --truncation above 0, given {most:g}"):
+        latents.truncated(normals(2), "normal", most)
+    with pytest.raises(UsageError, match="for a normal prior, and this model's is uniform. Leave it out"):
+        latents.truncated(normals(2), "uniform", 0.5)

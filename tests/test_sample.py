@@ -4,10 +4,11 @@ import commands
 import numpy as np
 import pytest
 import tensorflow as tf
+from running import config, serving
 
-from tfdfm import cli, sample, train
+from tfdfm import cli, export, sample, train
 from tfdfm.errors import Failure, UsageError
-from tfdfm.latents import interpolate, labels_in_turn
+from tfdfm.latents import interpolate, labels_in_turn, truncated
 from tfdfm.sampling import restore
 from tfdfm.sampling.sampler import Local
 
@@ -113,6 +114,47 @@ def test_interpolation_is_drawn_in_rows_of_eight(made, tmp_path):
     draw(made(), "--interpolate", "--num=20", f"--out={tmp_path / 'grid.png'}")
     assert read(tmp_path / "grid.png").shape == (17 * 3 - 1, 17 * 8 - 1, 1)
     assert len(drawn(made(conditional=True), tmp_path / "images", "--interpolate", "--num=20", "--labels=3")) == 20
+
+
+NORMAL = {"prior": "normal", "optimizer__learning_rate": 1.0, "ema_decay": 0.0}  # two steps that make latents matter
+
+
+def test_truncated_samples_are_the_same_from_run_export_and_endpoint(made, tmp_path):
+    run_dir = made(conditional=True, **NORMAL)
+    export.main(cli.parse(["", f"--run_dir={run_dir}", f"--out={tmp_path / 'export'}"], export.define, ""))
+    source, seeds, given = Local(restore.load(run_dir)), range(1_000_000, 1_000_070), labels_in_turn([], 70, 10)
+    expected = source.from_latents(truncated(*source.latents(seeds), 0.5), given)
+    assert np.abs(expected - source.images(seeds, given)).max() > 0.03
+    with serving(config(default=tmp_path / "export")) as server:
+        places = [f"--run_dir={run_dir}", f"--export={tmp_path / 'export'}"]
+        places.append(f"--endpoint=localhost:{server.server.ports['gRPC']}")
+        for number, place in enumerate(places):
+            arguments = ["", place, "--truncation=0.5", "--num=70", "--seed=1", f"--out={tmp_path / str(number)}"]
+            sample.main(cli.parse(arguments, sample.define, ""))
+            images = np.stack([read(path) for path in sorted((tmp_path / str(number)).iterdir())])
+            assert np.abs(images - expected * 255).max() <= 0.5 + 1e-3
+
+
+def test_truncation_cuts_the_latents_and_the_ends_of_an_interpolation(made, tmp_path):
+    run_dir = made(**NORMAL)
+    images = np.stack(drawn(run_dir, tmp_path / "path", "--interpolate", "--num=16", "--truncation=0.5"))
+    source = Local(restore.load(run_dir))
+    ends, prior = source.latents(range(3))
+    cut = truncated(ends, prior, 0.5)
+    path, whole = (interpolate(each, 8, prior).reshape(16, -1) for each in (cut, ends))
+    assert np.abs(source.from_latents(path) - source.from_latents(whole)).max() > 0.03
+    assert np.abs(images - source.from_latents(path) * 255).max() <= 0.5 + 1e-3
+    images = np.stack(drawn(run_dir, tmp_path / "images", "--num=3", "--truncation=0.5"))
+    assert np.abs(images - source.from_latents(cut) * 255).max() <= 0.5 + 1e-3
+
+
+def test_truncation_that_cannot_be_is_one_line(made, tmp_path):
+    for more in ([], ["--interpolate"]):
+        with pytest.raises(UsageError, match="--truncation is for a normal prior, and this model's is uniform"):
+            draw(made(), "--truncation=0.5", f"--out={tmp_path / 'a.png'}", *more)
+    with pytest.raises(UsageError, match="Expected --truncation above 0, given -1"):
+        draw(made(**NORMAL), "--truncation=-1", f"--out={tmp_path / 'a.png'}")
+    assert not (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize(

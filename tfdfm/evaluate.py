@@ -37,7 +37,7 @@ def define(values: flags.FlagValues):
     flags.DEFINE_string(
         "classifier",
         None,
-        "dataset, efficientnet_lite0, inception2015[:PATH or URL] or a model's path",
+        "dataset, efficientnet_lite0, inception2015[:PATH or URL], dinov2:PATH, clip:PATH or a model's path",
         flag_values=values,
     )
     flags.DEFINE_integer(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from scipy.special import ndtr, ndtri
 
 from tfdfm.errors import UsageError
 from tfdfm.random import Random, seed_bits, unit
@@ -64,6 +65,23 @@ def interpolate(ends: np.ndarray, steps: int, prior: str) -> np.ndarray:
     )
     angle = np.arccos(np.clip(cosine, -1 + 1e-6, 1 - 1e-6))
     return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+
+
+def truncated(latents: np.ndarray, prior: str, most: float) -> np.ndarray:
+    """Latents of a normal prior -> float32 of the normal distribution cut off at +-`most` (Brock et al., 2019, section
+    3.1): each is the value that has its own probability there, so that a seed's images with other bounds compare.
+
+    Raises:
+        UsageError: another prior, or a bound that is not above 0.
+    """
+    if prior != "normal":
+        raise UsageError(f"--truncation is for a normal prior, and this model's is {prior}. Leave it out.")
+    if not most > 0:
+        raise UsageError(f"Expected --truncation above 0, given {most:g}.")
+    below = ndtr(-np.abs(latents, dtype=np.float64))  # of the two tails the exact one
+    cut = ndtr(-most)
+    found = -ndtri(cut + below * (1 - 2 * cut))
+    return np.copysign(np.minimum(found, most), latents).astype(np.float32)
 
 
 def normal(drawn: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@
     python -m tfdfm.sample --run_dir=runs/mnist_conditional-seed0 --labels=3,5 --out=folder/
     python -m tfdfm.sample --export=runs/digits-seed0/export --num=100 --out=digits.png
     python -m tfdfm.sample --endpoint=localhost:8500 --num=100 --out=digits.png
+    python -m tfdfm.sample --run_dir=runs/cifar10_dcgan-seed0 --truncation=0.7
 
 A path that ends in .png gets one grid; any other is a folder that gets one file an image. Image i of --seed=N is the
 model's image of seed 1,000,000 N + i, here and at every endpoint.
@@ -37,6 +38,9 @@ def define(values: flags.FlagValues):
     flags.DEFINE_boolean(
         "interpolate", False, f"rows of {COLUMNS} images from one latent to the next", flag_values=values
     )
+    flags.DEFINE_float(
+        "truncation", None, "bound of each latent number, of a model whose prior is normal", flag_values=values
+    )
 
 
 def main(values: flags.FlagValues) -> None:
@@ -47,7 +51,8 @@ def main(values: flags.FlagValues) -> None:
     asked = _numbers(values.labels)
     source = _source(values)
     out = Path(values.out or f"{values.run_dir or '.'}/sample-seed{values.seed}.png")
-    batches = (_interpolated if values.interpolate else _drawn)(source, values.num, PER_SEED * values.seed, asked)
+    draw = _interpolated if values.interpolate else _drawn
+    batches = draw(source, values.num, PER_SEED * values.seed, asked, values.truncation)
     _write(batches, out, COLUMNS if values.interpolate else None)
     print(f"{values.num} images: {out}")
 
@@ -67,20 +72,25 @@ def _source(values: flags.FlagValues):
     return Local(restore.load(Path(values.run_dir), values.checkpoint))
 
 
-def _drawn(source, count: int, first: int, asked: list[int]):
-    from tfdfm.latents import labels_in_turn
+def _drawn(source, count: int, first: int, asked: list[int], most: float | None):
+    from tfdfm.latents import labels_in_turn, truncated
 
     given = labels_in_turn(asked, count, source.num_classes)
     for start in range(0, count, BATCH):
         seeds = range(first + start, first + min(start + BATCH, count))
-        yield source.images(seeds, None if given is None else given[start : start + BATCH])
+        labels = None if given is None else given[start : start + BATCH]
+        if most is None:
+            yield source.images(seeds, labels)
+        else:
+            yield source.from_latents(truncated(*source.latents(seeds), most), labels)
 
 
-def _interpolated(source, count: int, first: int, asked: list[int]):
-    from tfdfm.latents import interpolate, labels_in_turn
+def _interpolated(source, count: int, first: int, asked: list[int], most: float | None):
+    from tfdfm.latents import interpolate, labels_in_turn, truncated
 
     rows = -(-count // COLUMNS)
     ends, prior = source.latents(range(first, first + rows + 1))
+    ends = ends if most is None else truncated(ends, prior, most)
     given = labels_in_turn(asked, rows, source.num_classes)
     latents = interpolate(ends, COLUMNS, prior).reshape(rows * COLUMNS, -1)[:count]
     yield source.from_latents(latents, None if given is None else given.repeat(COLUMNS)[:count])

@@ -66,7 +66,7 @@ def main(values: flags.FlagValues):
             results.append({"metric": name, **row})
             limit = f"  (limit {row['limit']:g} s)" if row["limit"] else ""
             print(
-                f"{name:10}  {row['task']:52}  {row['by']:15}{row['seconds']:8.2f} s{row['megabytes']:8.0f} MB{limit}"
+                f"{name:10}  {row['task']:58}  {row['by']:15}{row['seconds']:8.2f} s{row['megabytes']:8.0f} MB{limit}"
             )
     if values.json:
         Path(values.json).write_text(json.dumps({"results": results}, indent=2) + "\n")
@@ -226,10 +226,10 @@ CASES = {
         {"tensorflow-gan": functools.partial(tensorflow_gans, "classifier_score_from_logits")},
     ),
     "manifold": Case(
-        "precision and recall, 10,000 x 2,048 twice",
+        "precision, recall, density, coverage, 10,000 x 2,048 twice",
         20,
         lambda folder: mapped(folder, (10_000, 2048), (10_000, 2048)),
-        precision_recall.precision_and_recall,
+        precision_recall.manifolds,
         {"scikit-learn": scikit_learns_reach},
     ),
     "nearest": Case(

@@ -2,8 +2,6 @@
 
 import functools
 import gzip
-import io
-import tarfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import logging
-from frozen import WEIGHTS, graph_def
+from frozen import PLACES, WEIGHTS, archive, graph_def, label_map
 
 from tfdfm import progress
 from tfdfm.classifiers import fetch, inception2015, inception_file, lookup
@@ -22,17 +20,9 @@ GRAPH = graph_def(True).SerializeToString()
 IMAGES = np.random.default_rng(0).integers(0, 256, [3, 16, 16, 3], dtype=np.uint8)
 
 
-def archive(files: dict[str, bytes]) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return made.getvalue()
-
-
-TGZ = archive({"LICENSE": b"Apache", f"./{inception_file.GRAPH}": GRAPH})
+LABELS = label_map(PLACES)
+TGZ = archive({"LICENSE": b"Apache", f"./{inception_file.LABELS}": LABELS, f"./{inception_file.GRAPH}": GRAPH})
+NAMES = sorted(PLACES)
 
 
 @pytest.fixture
@@ -89,6 +79,42 @@ def test_file_archive_and_url_give_the_same_classifier(tmp_path, serve):
         assert one.num_classes == WEIGHTS["softmax/weights"].shape[1]
         for given, wanted in zip(one.run(IMAGES), expected, strict=True):
             np.testing.assert_allclose(given, wanted, rtol=1e-6)
+    assert [one.tells(NAMES) for one in found] == [False, True, True, False]  # a graph alone has no names
+
+
+@pytest.mark.usefixtures("published")
+def test_the_label_map_says_which_logit_is_whose(tmp_path, serve):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "graph.pb").write_bytes(GRAPH)
+    (tmp_path / "a" / inception_file.LABELS).write_bytes(LABELS)
+    (tmp_path / "archive.tgz").write_bytes(TGZ)
+    url = serve({"/a.tgz": TGZ})
+    for place in (tmp_path / "a" / "graph.pb", tmp_path / "archive.tgz", f"{url}/a.tgz", f"{url}/a.tgz"):
+        found = find(f"inception2015:{place}", cache_dir=str(tmp_path))  # the last from the cache
+        logits = found.run(IMAGES)[1]
+        np.testing.assert_array_equal(found.of_classes(logits), logits[:, [1, 3, 0, 2]])
+        assert found.num_classes == logits.shape[1] == 5  # the Inception score's
+        assert found.tells(NAMES) and not found.tells(NAMES[::-1]) and not found.tells([*NAMES, "n00000010"])
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (LABELS[:-40], "is damaged: 3 good entries"),
+        (LABELS.replace(b"target_class: 3", b"target_class: 2"), "is damaged: 4 good entries"),
+        (LABELS.replace(b"n00000003", b"n00000001"), "is damaged: 3 good entries"),
+        (LABELS.replace(b"target_class: 3", b"target_class: three"), "is damaged: 3 good entries"),
+        (b"\xff\xfe", "is damaged: 0 good entries"),
+        (label_map(PLACES | {"n00000010": 5}), "is another network's: it names place 5 of 5 logits"),
+    ],
+    ids=["cut", "one place twice", "one class twice", "no number", "no text", "another's"],
+)
+def test_a_label_map_that_cannot_be_is_one_line(tmp_path, content, expected):
+    (tmp_path / "graph.pb").write_bytes(GRAPH)
+    (tmp_path / inception_file.LABELS).write_bytes(content)
+    with pytest.raises(Failure, match=f"The label map {inception_file.LABELS} of .*graph.pb {expected}") as one:
+        find(f"inception2015:{tmp_path / 'graph.pb'}")
+    assert "\n" not in str(one.value)
 
 
 def test_progress_is_said(tmp_path, serve, monkeypatch):
@@ -112,9 +138,10 @@ def test_what_was_fetched_once_is_here_and_checked_again(tmp_path, serve, monkey
     assert "inception2015" in lookup.here(False, str(tmp_path))
     assert find("inception2015", cache_dir=str(tmp_path)).name == "inception2015"
     kept = inception_file.kept(cache_dir=str(tmp_path))
-    kept.write_bytes(GRAPH[:-1])
-    with pytest.raises(Failure, match=f"{kept} is damaged .*SHA-256.*delete it"):
-        find("inception2015", cache_dir=str(tmp_path))
+    for content in (GRAPH[:-1], TGZ[:-9], archive({"other.pb": GRAPH})):
+        kept.write_bytes(content)
+        with pytest.raises(Failure, match=f"{kept} is damaged .*SHA-256.*delete it"):
+            find("inception2015", cache_dir=str(tmp_path))
 
 
 def test_another_file_is_refused_from_a_url_and_warned_of_by_path(tmp_path, serve, monkeypatch):
@@ -182,6 +209,8 @@ def test_a_hub_handle_is_tensorflow_gans_model(tmp_path, serve, signed):
     by_path = find(f"inception2015:{folder}")
     assert by_url.record == by_path.record and by_url.num_classes == 7
     white = np.full([2, 8, 8, 1], 255, np.uint8)
+    (tmp_path / inception_file.LABELS).write_bytes(LABELS)
+    assert find(f"inception2015:{folder}").rows == (1, 3, 0, 2) and not by_path.rows
     for one in (by_url, by_path):
         features, logits = one.run(white)
         np.testing.assert_allclose(features, np.full([2, 3], 127 / 128), rtol=1e-5)

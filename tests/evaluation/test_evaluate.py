@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import made_up_weights
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,7 +14,7 @@ from tfdfm.classifiers.binding import Classifier, class_checksum
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import image_sets, records, scores
 from tfdfm.evaluation.evaluation import Evaluation
-from tfdfm.metrics import fid, inception_score, kid, precision_recall
+from tfdfm.metrics import cmmd, fid, inception_score, kid, precision_recall
 
 NUM = 130  # two batches and a bit
 
@@ -46,7 +47,7 @@ def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifie
     real_features, _ = network.run(real)
     keys = arrays.digests(images)
     pair = fid.statistics(real_features), fid.statistics(fake_features)
-    near = precision_recall.precision_and_recall(real_features, fake_features)
+    near = precision_recall.manifolds(real_features, fake_features)
     expected = {
         "inception_score": inception_score.inception_score(logits, keys=keys).value,
         "modified_inception_score": inception_score.modified_inception_score(logits),
@@ -54,8 +55,7 @@ def test_a_run_is_scored_as_its_images_are(score, unconditional, pngs, classifie
         "kernel_distance": kid.kernel_distance(
             real_features, fake_features, 100, NUM, keys=(arrays.digests(real), keys)
         ).value,
-        "precision": near.precision,
-        "recall": near.recall,
+        **near._asdict(),
     }
     found = values(tmp_path / "run.json")
     assert found.keys() == expected.keys() | {"ms_ssim"}
@@ -224,6 +224,30 @@ def test_accuracy_needs_a_classifier_of_the_references_classes_in_their_order(to
     if not wanted:
         with pytest.raises(UsageError, match="accuracy needs a classifier of the reference's own classes"):
             scores.select(["accuracy"], this)
+
+
+def test_a_network_without_classes_is_scored_by_its_features(score, unconditional, pngs, tmp_path, capsys):
+    path = made_up_weights.save(tmp_path / "model.safetensors", made_up_weights.clip())
+    metrics = "--metrics=frechet_distance,cmmd,density,kernel_distance"
+    images, named = pngs(unconditional, 64), f"--classifier=clip:{path}"
+    network = lookup.find(f"clip:{path}")
+    real, fake = (network.run(which)[0] for which in (data.load("digits").pixels, read(images)))
+    score(f"--images={images}", "--reference=digits", metrics, named, f"--json={tmp_path / 'asked.json'}")
+    found = values(tmp_path / "asked.json")
+    assert found["cmmd"] == pytest.approx(cmmd.cmmd(real, fake), rel=1e-4)
+    expected = fid.frechet_distance(fid.statistics(real), fid.statistics(fake))
+    assert found["frechet_distance"] == pytest.approx(expected, rel=1e-4)
+    score(f"--images={images}", "--reference=digits", named, f"--json={tmp_path / 'default.json'}")
+    names = {"frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage", "cmmd", "ms_ssim"}
+    default = values(tmp_path / "default.json")
+    assert default.keys() == names and {name: default[name] for name in found} == found
+    for metric in ("inception_score", "modified_inception_score"):
+        with pytest.raises(UsageError, match=f"{metric} needs a classifier of classes, and this one gives features"):
+            score(f"--images={images}", "--reference=digits", f"--metrics={metric}", named)
+    with pytest.raises(UsageError, match="accuracy needs a classifier of the reference's own classes"):
+        score("--images=digits", "--reference=digits", "--metrics=accuracy", named)
+    with pytest.raises(UsageError, match="cmmd needs CLIP's embeddings: set --classifier=clip:PATH, the model"):
+        score(f"--images={images}", "--reference=digits", "--metrics=cmmd")
 
 
 def test_no_classifier_is_trained_for_what_needs_none(score, unconditional, monkeypatch, capsys):

@@ -17,7 +17,8 @@ from tfdfm.sampling.sampler import Local
 
 NUM = 150  # two batches and a bit
 MERGE = (f"--num={NUM}", "--merge")
-METRICS = "inception_score,frechet_distance,kernel_distance,precision,recall,ms_ssim,accuracy,nearest_neighbours"
+METRICS = "inception_score,frechet_distance,kernel_distance,precision,recall,density,coverage"
+METRICS += ",ms_ssim,accuracy,nearest_neighbours"
 
 
 @pytest.fixture

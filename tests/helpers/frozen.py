@@ -1,5 +1,8 @@
 """A small graph with the operations, node names, attributes and producer version of the published one of 2015."""
 
+import io
+import tarfile
+
 import numpy as np
 import tensorflow as tf
 
@@ -63,3 +66,25 @@ def graph_def(scaled: bool) -> tf.compat.v1.GraphDef:
     node("BiasAdd", "softmax/logits", "softmax/logits/MatMul", "softmax/biases", **float32)
     node("Softmax", "softmax", "softmax/logits", **float32)
     return made
+
+
+PLACES = {"n00000009": 2, "n00000003": 3, "n00000007": 0, "n00000001": 1}  # of the five logits; the last is no class's
+
+
+def label_map(places: dict[str, int]) -> bytes:
+    """In the form of imagenet_2012_challenge_label_map_proto.pbtxt."""
+    entries = (
+        f'entry {{\n  target_class: {place}\n  target_class_string: "{name}"\n}}\n' for name, place in places.items()
+    )
+    return f"# -*- protobuffer -*-\n# LabelMap.\n{''.join(entries)}".encode()
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """A .tgz of these files."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return made.getvalue()

@@ -16,13 +16,19 @@ class Classifier(NamedTuple):
 
     name: str  # as asked
     record: dict  # what results say of it: name, checksum, resize, ...
-    num_classes: int  # C
+    num_classes: int  # C; 0: it has features alone
     run: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # 0..255 [B, H, W, 1 or 3] -> [B, F], [B, C] float32
     classes: str = ""  # `class_checksum` of those that it tells; "": those of the data that it is asked about
+    rows: tuple[int, ...] = ()  # places of these classes among its logits; (): all, in their order
 
     def tells(self, class_names: Sequence[str]) -> bool:
-        """Whether its logits are those of these classes, in this order."""
-        return self.num_classes == len(class_names) and self.classes in ("", class_checksum(class_names))
+        """Whether `of_classes` are the logits of these classes, in this order."""
+        told = len(self.rows) or self.num_classes
+        return told == len(class_names) and self.classes in ("", class_checksum(class_names))
+
+    def of_classes(self, logits: np.ndarray) -> np.ndarray:
+        """[N, num_classes] -> [N, those of its classes]: an Inception network has logits of no class."""
+        return logits[:, self.rows] if self.rows else logits
 
 
 def class_checksum(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ class Features(NamedTuple):
     """Of N images, in their order."""
 
     features: np.ndarray  # float32 [N, F]
-    logits: np.ndarray  # float32 [N, C]
+    logits: np.ndarray  # float32 [N, C], C = 0 of a network without classes
     keys: np.ndarray  # uint8 [N, 32], SHA-256 of each image: tells samples apart whatever their order
 
 
@@ -67,7 +67,8 @@ def cached(
     target = directory / f"features-{_identity(pixels, classifier)}.npy"
     cache.once(directory, target.stem, target.exists, lambda: _write(target, pixels, classifier, progress))
     rows = _read(target, len(pixels))
-    return Features(rows[:, : -classifier.num_classes], rows[:, -classifier.num_classes :], arrays.digests(pixels))
+    width = rows.shape[1] - classifier.num_classes
+    return Features(rows[:, :width], rows[:, width:], arrays.digests(pixels))
 
 
 def _identity(pixels: np.ndarray, classifier: Classifier) -> str:

@@ -2,7 +2,8 @@
 
 The graph (classify_image_graph_def.pb) resizes to 299 pixels by TensorFlow 1's bilinear rule and scales 0..255 to
 [-1, 1] by itself. Salimans et al.'s Inception score takes its logits without the bias (Barratt & Sharma, 2018,
-section 4), Heusel et al.'s FID the 2,048 features of pool_3.
+section 4), Heusel et al.'s FID the 2,048 features of pool_3. Of its 1,008 logits the label map beside the graph in the
+archive names 1,000, those of ImageNet's classes: accuracy is of these, in WordNet's order.
 """
 
 import functools
@@ -13,7 +14,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfdfm.classifiers import inception_file, model_file
-from tfdfm.classifiers.binding import Classifier, bind
+from tfdfm.classifiers.binding import Classifier, bind, class_checksum
 from tfdfm.errors import Failure, UsageError
 
 SIZE = 299
@@ -42,7 +43,7 @@ def find(place: str = "", cache_dir: str | None = None) -> Classifier:
     found, published = inception_file.checksum(path), inception_file.CHECKSUM
     if found != published:
         logging.warning("%s is not the graph of the papers: SHA-256 %s, published %s.", path, found, published)
-    return _bound(network(path), "TF1 bilinear, to 299 x 299", found)
+    return _bound(path, network(path), "TF1 bilinear, to 299 x 299", found)
 
 
 def network(path: Path) -> Callable:
@@ -66,8 +67,16 @@ def network(path: Path) -> Callable:
         ) from error
 
 
-def _bound(network: Callable, resize: str, found: str) -> Classifier:
-    return bind(network, 3, {"name": "inception2015", "checksum": found, "resize": resize})
+def _bound(path: Path, network: Callable, resize: str, found: str) -> Classifier:
+    classifier = bind(network, 3, {"name": "inception2015", "checksum": found, "resize": resize})
+    if not (places := inception_file.places(path)):
+        logging.info("%s has no %s: no accuracy of ImageNet's classes.", path, inception_file.LABELS)
+        return classifier._replace(classes="unknown")
+    if (last := max(places.values())) >= classifier.num_classes:
+        given = f"place {last:,} of {classifier.num_classes:,} logits"
+        raise Failure(f"The label map {inception_file.LABELS} of {path} is another network's: it names {given}.")
+    names = sorted(places)
+    return classifier._replace(classes=class_checksum(names), rows=tuple(places[name] for name in names))
 
 
 def _saved_model(path: Path) -> Classifier:
@@ -78,7 +87,7 @@ def _saved_model(path: Path) -> Classifier:
         images = tf.compat.v1.image.resize_bilinear(images, [SIZE, SIZE])
         return model_file.outputs(network((images - 128) / 128))
 
-    return _bound(run, "TF1 bilinear, to 299 x 299, before a SavedModel", model_file.checksum(path))
+    return _bound(path, run, "TF1 bilinear, to 299 x 299, before a SavedModel", model_file.checksum(path))
 
 
 def _run(graph, images):

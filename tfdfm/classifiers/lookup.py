@@ -9,7 +9,7 @@ import numpy as np
 
 from tfdfm import data
 from tfdfm.arrays import LabelledImages
-from tfdfm.classifiers import dataset, efficientnet, inception2015, inception_file, model_file
+from tfdfm.classifiers import dataset, dinov2_clip, efficientnet, inception2015, inception_file, model_file
 from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import Failure, UsageError, nearest
 
@@ -21,8 +21,8 @@ def find(name: str, sets: Sets | None = None, cache_dir: str | None = None) -> C
     """The classifier of that name.
 
     Args:
-        name: one of NAMES, "inception2015:" and a path, URL or TF-Hub handle, or the path of a SavedModel or Keras
-            file (see `model_file`).
+        name: one of NAMES, "inception2015:" and a path, URL or TF-Hub handle, "dinov2:" or "clip:" and the path of its
+            weights (see `dinov2_clip`), or the path of a SavedModel or Keras file (see `model_file`).
         sets: gives the labelled training and held-out images, of which `dataset` learns; None: there are no labels.
         cache_dir: where what is trained or fetched is kept.
 
@@ -82,6 +82,9 @@ def _find(name: str, sets: Sets | None, cache_dir: str | None) -> Classifier:
         return efficientnet.find()
     if kind == "inception2015":
         return inception2015.find(place, cache_dir)
+    if kind in dinov2_clip.FILES:
+        return dinov2_clip.find(kind, place)
     if (path := Path(name).expanduser()).exists():
         return model_file.find(path)
-    raise UsageError(nearest("classifier", name, [*NAMES, "inception2015:PATH", "the path of a SavedModel or .keras"]))
+    paths = ["inception2015:PATH", "dinov2:PATH", "clip:PATH", "the path of a SavedModel or .keras"]
+    raise UsageError(nearest("classifier", name, [*NAMES, *paths]))

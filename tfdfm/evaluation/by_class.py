@@ -1,4 +1,4 @@
-"""Class by class: accuracy at several resolutions, and beside the similarity of samples (AC-GAN, sections 4.1, 4.3)."""
+"""Class by class: similarity of samples, accuracy, at several resolutions, and both (AC-GAN, sections 4.1 to 4.3)."""
 
 from typing import Any
 
@@ -18,14 +18,29 @@ def resolutions(images: np.ndarray, labels: np.ndarray, classifier: Classifier) 
     """{pixels: accuracy of images uint8 [N, H, W, C]}, their own size first, each other half of the one before."""
     side = images[:1].shape[1]
     sizes = [side >> halved for halved in range(side.bit_length()) if side >> halved >= min(SMALLEST, side)]
-    return accuracy_by_resolution(images, labels, sizes, lambda batch: classifier.run(batch)[1])
+    return accuracy_by_resolution(images, labels, sizes, lambda x: classifier.of_classes(classifier.run(x)[1]))
 
 
 def accuracy_and_similarity(this: Evaluation, pairs: int) -> tuple[Accuracy, Similarity, Similarity]:
     """Accuracy of the samples; MS-SSIM of so many pairs inside each class of the samples, and of the data."""
     similar = samples.similarity(this.scored.images, this.labels, this.keys, pairs)
     data = samples.similarity(this.reference.images, this.reference.labels, this.reference_keys, pairs)
-    return accuracy(this.features.logits, this.labels), similar, data
+    return accuracy(this.class_logits, this.labels), similar, data
+
+
+def similarity_record(this: Evaluation, pairs: int) -> dict[str, Any]:
+    """What the record of `ms_ssim` says."""
+    found = samples.similarity(this.scored.images, this.scored.labels, this.keys, pairs)
+    about, names = {"value": float(found.values.mean())}, this.scored.class_names
+    if names:
+        about |= {"spread": float(found.values.std()), "per_class": per_class(names, found.labels, found.values)}
+    return about | {"pairs": pairs, "classes_scored": len(found.labels)}
+
+
+def accuracy_record(this: Evaluation) -> dict[str, Any]:
+    """What the record of `accuracy` says."""
+    found = accuracy(this.class_logits, this.labels)
+    return {"value": found.value, "per_class": per_class(this.reference.class_names, found.labels, found.values)}
 
 
 def resolution_record(this: Evaluation) -> dict[str, Any]:

@@ -33,6 +33,11 @@ class Evaluation:
             return cached(images, self.classifier, progress("Images", len(images)))
         return features(images, self.classifier, progress("Samples", len(images)))
 
+    @property
+    def class_logits(self) -> np.ndarray:
+        """float32 [N, K] of the reference's classes, where the classifier tells them."""
+        return self.classifier.of_classes(self.features.logits)
+
     @cached_property
     def reference_features(self) -> Features:
         images = self.reference.images

@@ -7,17 +7,17 @@ import numpy as np
 from absl import logging
 
 from tfdfm import arrays
+from tfdfm.classifiers import dinov2_clip, inception_file
 from tfdfm.errors import UsageError, nearest
 from tfdfm.evaluation import by_class
 from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.images import grid
-from tfdfm.metrics import inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
-from tfdfm.metrics.accuracy import accuracy
+from tfdfm.metrics import cmmd, inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
 from tfdfm.metrics.authenticity import authenticity
 from tfdfm.metrics.separability import separability
 
 SUBSETS, SUBSET = 100, 1000  # of the kernel distance
-MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: precision and recall, patches, nearest neighbours
+MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: all pairs, patches, nearest neighbours
 PAIRS = 100  # of each class
 
 
@@ -71,7 +71,7 @@ def select(asked: Iterable[str] | None, this: Evaluation) -> list[str]:
     """
     if asked is None:
         return [name for name, metric in METRICS.items() if metric.default and not missing(metric, this)]
-    names = [ALIASES.get(name, name) for name in asked]
+    names = list(dict.fromkeys(ALIASES.get(name, name) for name in asked))
     for name in names:
         if name not in METRICS:
             raise UsageError(nearest("metric", name, METRICS) + " Set --metrics.")
@@ -84,6 +84,8 @@ def missing(metric: Metric, this: Evaluation) -> str | None:
     """The first of its needs that is not here."""
     here = {
         "classifier": this.classifier,
+        "logits": this.classifier and this.classifier.num_classes,
+        "clip": this.classifier and this.classifier.record.get("name") == "clip",
         "reference": this.reference,
         "labels": this.labels is not None,
         "own classes": this.classifier and this.reference and this.classifier.tells(this.reference.class_names),
@@ -95,9 +97,13 @@ def missing(metric: Metric, this: Evaluation) -> str | None:
 
 HOW = {
     "classifier": "a classifier: set --classifier",
+    "logits": "a classifier of classes, and this one gives features alone: set another --classifier",
+    "clip": "CLIP's embeddings: set --classifier=clip:PATH, the model.safetensors of "
+    + dinov2_clip.FILES["clip"].published,
     "reference": "real images: set --reference to a data set or a folder",
     "labels": "samples with classes that the reference has: a conditional run, or a folder with a sub-folder for each",
-    "own classes": "a classifier of the reference's own classes: set --classifier=dataset",
+    "own classes": "a classifier of the reference's own classes: set --classifier=dataset; of ImageNet's, "
+    f"inception2015 with the label map that lies beside the graph in {inception_file.URL}",
     "discriminator": "the discriminator of an unconditional run and a data set with labels: set --run_dir",
     "test error": "a run whose discriminator tells the classes of data with test images: set --run_dir",
 }
@@ -147,11 +153,22 @@ def _kernel(this: Evaluation) -> Found:
 
 
 def _manifold(this: Evaluation) -> Found:
+    real, fake = _thinned(this)
+    found = precision_recall.manifolds(real, fake)._asdict()
+    about, neighbours = {"samples": len(fake), "real_samples": len(real)}, precision_recall.NEIGHBOURS
+    return Found({name: {"value": value, **about, "neighbours": neighbours[name]} for name, value in found.items()})
+
+
+def _cmmd(this: Evaluation) -> Found:
+    real, fake = _thinned(this)
+    about = {"samples": len(fake), "real_samples": len(real), "sigma": cmmd.SIGMA, "scale": cmmd.SCALE}
+    return Found({"cmmd": {"value": cmmd.cmmd(real, fake), **about}})
+
+
+def _thinned(this: Evaluation) -> list[np.ndarray]:
+    """MANIFOLD real and fake features at most, whatever the order in which they came."""
     both = this.reference_features, this.features
-    real, fake = (which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in both)
-    found = precision_recall.precision_and_recall(real, fake)
-    about = {"samples": len(fake), "real_samples": len(real), "neighbours": 3}
-    return Found({"precision": {"value": found.precision} | about, "recall": {"value": found.recall} | about})
+    return [which.features[arrays.shuffled(which.keys, 0)[:MANIFOLD]] for which in both]
 
 
 def _authenticity(this: Evaluation) -> Found:
@@ -161,20 +178,11 @@ def _authenticity(this: Evaluation) -> Found:
 
 
 def _similarity(this: Evaluation) -> Found:
-    found = samples.similarity(this.scored.images, this.scored.labels, this.keys, PAIRS)
-    record, names = {"value": float(found.values.mean())}, this.scored.class_names
-    if names:
-        record |= {
-            "spread": float(found.values.std()),
-            "per_class": by_class.per_class(names, found.labels, found.values),
-        }
-    return Found({"ms_ssim": record | {"pairs": PAIRS, "classes_scored": len(found.labels)}})
+    return Found({"ms_ssim": by_class.similarity_record(this, PAIRS)})
 
 
 def _accuracy(this: Evaluation) -> Found:
-    found = accuracy(this.features.logits, this.labels)
-    per_class = by_class.per_class(this.reference.class_names, found.labels, found.values)
-    return Found({"accuracy": {"value": found.value, "per_class": per_class}})
+    return Found({"accuracy": by_class.accuracy_record(this)})
 
 
 def _resolutions(this: Evaluation) -> Found:
@@ -218,11 +226,12 @@ def _test_error(this: Evaluation) -> Found:
 
 
 METRICS = {
-    "inception_score": Metric(_inception, ("classifier",)),
-    "modified_inception_score": Metric(_modified, ("classifier",)),
+    "inception_score": Metric(_inception, ("classifier", "logits")),
+    "modified_inception_score": Metric(_modified, ("classifier", "logits")),
     "frechet_distance": Metric(_frechet, ("classifier", "reference")),
     "kernel_distance": Metric(_kernel, ("classifier", "reference")),
-    "precision_and_recall": Metric(_manifold, ("classifier", "reference")),
+    "precision_recall_density_coverage": Metric(_manifold, ("classifier", "reference")),
+    "cmmd": Metric(_cmmd, ("classifier", "reference", "clip")),
     "ms_ssim": Metric(_similarity, ()),
     "accuracy": Metric(_accuracy, ("classifier", "labels", "own classes")),
     "test_error": Metric(_test_error, ("test error",)),
@@ -233,6 +242,6 @@ METRICS = {
     "sliced_wasserstein_distance": Metric(_wasserstein, ("reference",), default=False),
     "separability": Metric(_separability, ("discriminator",), default=False),
 }
-ALIASES = {"precision": "precision_and_recall", "recall": "precision_and_recall"} | {
+ALIASES = dict.fromkeys(precision_recall.NEIGHBOURS, "precision_recall_density_coverage") | {
     name.replace("inception", "classifier"): name for name in ("inception_score", "modified_inception_score")
 }
