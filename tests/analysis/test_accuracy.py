@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfdfm.analysis.views import accuracy
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
 
 
@@ -28,7 +29,7 @@ class Painter:
     """A run whose samples of class 1 are bright and thus of class 2, once in four."""
 
     title = "painter"
-    classifier = SimpleNamespace(run=classify)
+    classifier = Classifier("edges", {}, 3, classify)
 
     @property
     def held_out(self):
@@ -44,7 +45,7 @@ class Painter:
             scored=SimpleNamespace(images=made),
             labels=asked,
             keys=keys[0],
-            features=SimpleNamespace(logits=classify(made.astype(float))[1]),
+            class_logits=classify(made.astype(float))[1],
             classifier=self.classifier,
             reference=SimpleNamespace(images=data, labels=labels, class_names=("dark", "striped", "bright")),
             reference_keys=keys[1],

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfdfm.analysis.views import forgetting
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
 
 
@@ -19,14 +20,16 @@ class Parts:
         return tf.repeat(tf.repeat(bright[:, :, None, None], 12, axis=1), 48, axis=2) * 2 - 1
 
 
+def told(images):
+    return np.stack([np.full(len(images), 60.0), images[:, 24:36].mean(axis=(1, 2, 3))], 1)
+
+
 class Painter:
     """Of classes 0 and 1; a sample is of class 1 where map 2 is at work, which the classifier sees."""
 
     title, classes, data_classes = "painter", (), ("none", "third")
     trained = SimpleNamespace(generator=Parts())
-    classifier = SimpleNamespace(
-        run=lambda images: (None, np.stack([np.full(len(images), 60.0), images[:, 24:36].mean(axis=(1, 2, 3))], 1))
-    )
+    classifier = Classifier("brightness", {}, 2, lambda images: (None, told(images)))
 
     def latents(self, count, seed):
         drawn = np.random.default_rng(seed).uniform(0.2, 1, [count, 4]).astype(np.float32)
@@ -62,6 +65,13 @@ def test_the_map_that_makes_a_class_is_found_and_forgotten():
 def test_what_cannot_be_shown_is_one_line(made, view, options, message):
     with pytest.raises(UsageError, match=message):
         view(f"--run_dir={made('conditional', conditional=True)}", "--view=forgetting", *options)
+
+
+def test_a_classifier_of_other_classes_is_refused():
+    painter = Painter()
+    painter.classifier = painter.classifier._replace(num_classes=3)
+    with pytest.raises(UsageError, match="classifier of the data's own classes. Set --classifier=dataset"):
+        forgetting.draw(painter, layer=1, classes="third", num=10)
 
 
 def test_the_command(made, view, classifier):

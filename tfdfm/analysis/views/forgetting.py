@@ -111,5 +111,8 @@ class Forgetting:
 
     def _told(self, images: np.ndarray) -> np.ndarray:
         """int64 [N], the classes that the classifier gives."""
-        run = self.subject.classifier.run
-        return np.concatenate([run(images[block])[1].argmax(axis=1) for block in arrays.blocks(len(images), 64)])
+        judge = self.subject.classifier
+        if not judge.tells(self.subject.data_classes):
+            raise UsageError("Expected a classifier of the data's own classes. Set --classifier=dataset.")
+        blocks = arrays.blocks(len(images), layers.BATCH)
+        return np.concatenate([judge.of_classes(judge.run(images[block])[1]).argmax(axis=1) for block in blocks])
