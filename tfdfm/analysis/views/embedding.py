@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from tfdfm.analysis import layers, panels
 from tfdfm.analysis.finding import Finding
@@ -51,7 +52,8 @@ def draw(
     flat = points.values.reshape(len(points.values), -1).astype(np.float64)
     analysed = PCA(min(COMPONENTS, *flat.shape), random_state=seed).fit(flat)
     components = analysed.transform(flat)
-    shown = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
+    with threadpool_limits(1, user_api="openmp"):  # several spin: 30 times slower on busy cores
+        shown = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
     explained = analysed.explained_variance_ratio_
     numbers = {
         "points": len(flat),
