@@ -82,6 +82,18 @@ def test_inversion_finds_the_latents(prior, most):
     assert np.array_equal(found, again)
 
 
+def test_inversion_takes_the_best_of_its_starts():
+    """A ReLU has no slope below 0: from there nothing is found."""
+
+    def half_dead(latents, labels=None):
+        return paint(tf.nn.relu(latents))
+
+    pixels = np.rint((half_dead(np.array([[0.5, 0.25]])).numpy() + 1) * 127.5).astype(np.uint8)
+    starts = np.array([[[-0.9, -0.9], [0.1, 0.1], [-0.9, 0.1]]], np.float32)
+    found = inversion.invert(half_dead, pixels, starts, "uniform", None)
+    np.testing.assert_allclose(found, [[0.5, 0.25]], atol=0.02)
+
+
 def test_pairs_of_one_class_are_chosen_and_of_two_refused():
     labels = np.array([0, 1, 2] * 4)
     pairs = interpolate._chosen(labels, 12, 6, 0)

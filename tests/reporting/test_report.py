@@ -68,6 +68,22 @@ def test_the_command_repeats_the_very_recipe(runs, place):
     assert recipes.differences(kept, again) == []
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"terms": "minimax,dfm", "dfm.sigma": "0.5", "optimizer.learning_rate": "0.001"},
+        {"terms": "vae", "prior": "normal", "encoder.network": "Iliescu"},
+        {"conditional": "True", "class_range": "(2, 5)", "generator.network": "Iliescu"},
+    ],
+)
+def test_the_command_repeats_other_terms_and_networks(given, tmp_path):
+    config = recipes.check(recipes.override(recipes.recipe("digits"), given))
+    first, *_ = gather.commands(tmp_path, "digits", config)
+    flags = [flag.removeprefix("--config.").partition("=")[::2] for flag in shlex.split(first) if "--config." in flag]
+    again = recipes.check(recipes.override(recipes.recipe("digits"), dict(flags)))
+    assert recipes.differences(config, again) == [] and len(flags) >= len(given)
+
+
 def test_the_page_opens_offline_without_a_word(opened):
     assert opened.execute_script("return document.body.dataset.drawn") is not None
     assert opened.get_log("browser") == []
