@@ -8,6 +8,19 @@ from tfdfm.recipes.keys import flat
 RESTS = 60_000  # the step at which EBGAN-LN's margin is 0 and its generator rests
 NUMBERS = {
     "cifar10": {"terms": ("nonsaturating", "dfm"), "dfm.weight": 0.03, "dfm.sigma": 1.0},
+    "cifar10_dcgan": {
+        **{"generator.depth": 4, "generator.width": 64, "discriminator.depth": 4, "discriminator.width": 64},
+        **{"prior": "normal"},
+    },
+    "cifar10_dcgan_l2fm": {
+        **{"terms": ("nonsaturating", "feature_matching"), "feature_matching.layer": 3},
+        **{"feature_matching.distance": "norm", "feature_matching.weight": 1.0, "discriminator.network": "Iliescu"},
+    },
+    "cifar10_dcgan_dfm": {"terms": ("nonsaturating", "dfm"), "discriminator.network": "Iliescu"},
+    "imagenet32_dcgan": {
+        **{"optimizer.method": "adam", "optimizer.learning_rate": 2e-4, "optimizer.beta_1": 0.5, "optimizer.l2": 1e-5},
+        **{"play": "alternating", "batch_size": 128, "generator.width": 128, "latent_size": 256, "prior": "uniform"},
+    },
     "cifar10_minimax": {"terms": ("minimax",), "n_critic": 1, "play": "alternating"},
     "cifar10_wgan": {
         **{"n_critic": 5, "batch_size": 64, "wasserstein.clip": 0.01},

@@ -104,11 +104,16 @@ class ALIEncoder(Valid):
         self.norms = [self.norm() for _ in self.convs]
         self.last = self.conv(2 * latent_size, 1, use_bias=True)
 
+    def activations(self, images: tf.Tensor, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
+        """What each convolution but the last says, after the nonlinearity: [B, h, w, maps]."""
+        maps = [unit(images)]
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            maps.append(tf.nn.leaky_relu(norm(conv(maps[-1]), statistics=statistics), 0.1))
+        return maps[1:]
+
     def call(self, images: tf.Tensor, statistics: BatchStatistics | None = None) -> list[tf.Tensor]:
         """images [B, 32, 32, C] in [-1, 1] -> float32 mean [B, Z], log sigma [B, Z]."""
-        x = unit(images)
-        for norm, conv in zip(self.norms, self.convs, strict=True):
-            x = tf.nn.leaky_relu(norm(conv(x), statistics=statistics), 0.1)
+        x = self.activations(images, statistics)[-1]
         return tf.split(tf.cast(self.last(x), tf.float32)[:, 0, 0], 2, axis=1)
 
 
