@@ -10,7 +10,7 @@ from tfdfm import arrays
 from tfdfm.arrays import LabelledImages
 
 CELLS, BATCH = 4, 256
-COSTS, FOLDS, CHOOSING = tuple(10.0**power for power in range(-3, 4)), 5, 1000
+COSTS, FOLDS, CHOOSING = tuple(10.0**power for power in range(-3, 2)), 5, 1000
 
 
 def separability(
