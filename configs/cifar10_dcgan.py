@@ -5,6 +5,8 @@ batch norm, Adam, z ~ N(0, 1). D: 64, 128, 256, 512, linear; G: linear to 2x2x51
 thesis leaves open is Radford et al.'s (ICLR 2016): 100 latents, batch 128, Adam 2e-4, beta_1 0.5. D's last
 nonlinearity is a ReLU, as in all our recipes. The steps are ours: 6.4 million images, as many as in cifar10.
 Expected: Inception score 6.01 and FID 59.6 in the thesis.
+Figures 15 and 16, of other depths and widths, have no scores ("Quality increases with number of layers", and of
+filters): --config.generator.depth=5 --config.discriminator.depth=5, or 3; width=32 or 128 of both.
 Run: python -m tfdfm.train --config=cifar10_dcgan
 """
 

@@ -197,7 +197,7 @@ def test_scores_beside_the_network(score, unconditional):
     assert len(found["nearest_neighbours"]["rows"]) == 64 and found["nearest_neighbours"]["value"] > 0
     assert found["sliced_wasserstein_distance"]["levels"].keys() == {"16"}
     assert 0.5 < found["separability"]["value"] <= 1  # digits are separable even in random features
-    assert found["separability"]["samples"] == 179
+    assert found["separability"]["samples"] == 179 and found["separability"]["network"] == "discriminator"
 
 
 @pytest.mark.parametrize(("name", "word"), [("efficientnet_lite0", "classifier"), ("inception2015", "inception")])
@@ -274,7 +274,10 @@ def test_too_few_samples_leave_a_default_score_out_and_end_one_that_was_asked_fo
         (["--run_dir=nothing"], "Expected a run directory with a config.json in --run_dir, found none in nothing"),
         (["--images=digits", "--metrics=fid"], "Unknown metric 'fid'.* Known: accuracy, .*frechet_distance"),
         (["--images=digits", "--metrics=frechet_distance"], "frechet_distance needs real images: set --reference"),
-        (["--images=digits", "--metrics=separability"], "needs the discriminator of an unconditional run"),
+        (
+            ["--images=digits", "--metrics=separability"],
+            "needs an encoder, or the discriminator of an unconditional run",
+        ),
         (["--images=digits", "--num=5000"], "Expected --num of at most 1,797, the images of digits. Given 5,000"),
         (["--images=digits", "--classifier=dataset"], "learns from the labels of real images: set --reference"),
         (["--images=digits", "--protocol=dfm", "--num=10"], "The protocol fixes --num: leave it out"),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
-from tfdfm.metrics.separability import LabelledImages, pooled, separability
+from tfdfm.metrics.separability import COSTS, LabelledImages, best_cost, pooled, separability
 
 
 def layers(images):
@@ -32,6 +32,23 @@ def test_separable_features_are_separated_and_noise_is_not():
     assert separability(layers, data(200), data(100, seed=1)) == 1
     noise = LabelledImages(made_up.images(300, 8), np.arange(300) % 2)
     assert separability(layers, noise, LabelledImages(made_up.images(200, 8, seed=1), np.arange(200) % 2)) < 0.65
+
+
+def test_the_best_cost_is_one_that_separates():
+    def faint(
+        images,
+    ):  # a cheap machine says the frequent class of all: differences are small beside the largest feature
+        return [layers(images)[0][:, :2] / 10, np.ones((len(images), 1, 1, 1))]
+
+    def unequal(of):
+        rows = (of.labels == 1) | (np.arange(len(of.labels)) % 10 == 0)
+        return LabelledImages(of.images[rows], of.labels[rows])
+
+    training, held_out = unequal(data(200)), unequal(data(100, seed=1))
+    cost = best_cost(faint, training)
+    assert separability(faint, training, held_out, cost) == 1
+    assert separability(faint, training, held_out, COSTS[0]) < 1 and cost > COSTS[0]
+    assert best_cost(faint, training) == cost
 
 
 def test_a_scale_of_the_features_changes_nothing():

@@ -119,6 +119,39 @@ def test_dropout_is_a_fifth_of_image_and_code_and_half_of_all_else():
     assert noise.asked == of_x + of_z + of_both
 
 
+def test_on_svhn_leaky_relus_and_batch_norm_stand_for_maxout():
+    network, noise = ali.ALIDiscriminator(32, width=3, maxout=False, seed=0), Recorder()
+    output = network(images(), codes(8))
+    x = (images() + 1) / 2
+    for place, (layer, norm) in enumerate(zip(network.of_x, network.x_norms, strict=True)):
+        x = layer(x)
+        x = tf.nn.leaky_relu(norm(x) if place else x, 0.01)
+    z = codes(8).reshape(3, 1, 1, 8)
+    for layer in network.of_z:
+        z = tf.nn.leaky_relu(layer(z), 0.01)
+    both = tf.concat([x, z], -1)
+    for layer in network.of_both:
+        both = tf.nn.leaky_relu(layer(both), 0.01)
+    assert output.features.shape == (3, 96) and network.num_features == 96
+    np.testing.assert_allclose(output.features, both[:, 0, 0], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(output.score, network.last(both)[:, 0, 0, 0], rtol=1e-4, atol=1e-7)
+    assert [hasattr(norm, "gain") for norm in network.x_norms] == [False] + 4 * [True]
+    statistics = BatchStatistics()
+    network(images(), codes(8), statistics=statistics, noise=noise)
+    assert {rate for _, rate in noise.asked} == {0.2} and len(noise.asked) == 5 + 2 + 3
+    assert len(statistics.recorded) == 8
+
+
+@pytest.mark.parametrize("slope", [0.1, 0.01])
+def test_the_encoders_layers_end_in_its_answer(slope):
+    network = ali.ALIEncoder(32, 7, width=2, slope=slope, seed=0)
+    layers, (mean, _) = network.activations(images()), network(images())
+    assert [x.shape[1:] for x in layers[-3:]] == [(4, 4, 16), (1, 1, 32), (1, 1, 32)]
+    np.testing.assert_allclose(network.last(layers[-1])[:, 0, 0, :7], mean, rtol=1e-5, atol=1e-8)
+    first = network.norms[0](network.convs[0](unit(images())))
+    np.testing.assert_allclose(layers[0], np.where(first > 0, first, slope * first), rtol=1e-4, atol=1e-7)
+
+
 def test_maxout_by_hand():
     x = tf.reshape(tf.constant([1.0, 3.0, -2.0, -5.0]), [1, 1, 1, 4])
     np.testing.assert_array_equal(tf.reshape(maxout(x), [-1]), [3, -2])

@@ -33,7 +33,8 @@ def test_the_discriminator_is_the_theses():
     assert kernels(network) == [(4, 4, a, b) for a, b in ((3, 64), (64, 128), (128, 256), (256, 512))]
     assert [norm.gain.shape for norm in network.norms] == [(128,), (256,), (512,)]
     assert network.feature_shape == (2, 2, 512) and output.features.shape == (4, 2048)
-    assert output.activations.shape == (4, 4, 4, 256) and output.activations.dtype == tf.float32
+    sizes = [(4, 16, 16, 64), (4, 8, 8, 128), (4, 4, 4, 256), (4, 2, 2, 512)]
+    assert [x.shape for x in output.normalised] == [x.shape for x in output.activations] == sizes
     weights = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 2 * (128 + 256 + 512) + 2048
     assert count(network) == weights
 
@@ -61,7 +62,9 @@ def test_the_discriminators_layers_against_its_own_answer():
     network = iliescu.IliescuDiscriminator(32, width=4, seed=0)
     output = network(images())
     maps, activations = network.normalised(images()), network.activations(images())
-    np.testing.assert_array_equal(output.activations, maps[2])
+    for said, expected in ((output.normalised, maps), (output.activations, activations)):
+        for one, other in zip(said, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(output.features, tf.reshape(tf.nn.relu(maps[3]), [4, -1]))
     for before, after in zip(maps[:3], activations[:3], strict=True):
         np.testing.assert_allclose(after, np.where(before > 0, before, 0.2 * before), rtol=1e-6)
@@ -79,6 +82,33 @@ def test_the_encoder_has_ds_convolutions_and_says_mean_and_log_sigma():
     changed, deviation = network(images(), statistics=BatchStatistics())
     np.testing.assert_allclose(changed - mean, np.tile(np.arange(7.0), (4, 1)), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(deviation - log_sigma, np.tile(np.arange(7.0, 14), (4, 1)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("depth", "base"), [(3, 4), (5, 1)])
+def test_three_and_five_layers(depth, base):
+    widest = 4 * 2 ** (depth - 1)
+    generator = iliescu.IliescuGenerator(32, 3, width=4, depth=depth, seed=0)
+    assert generator(latents()).shape == (4, 32, 32, 3)
+    assert generator.project.kernel.shape == (100, base * base * widest)
+    discriminator = iliescu.IliescuDiscriminator(32, width=4, depth=depth, seed=0)
+    encoder = iliescu.IliescuEncoder(32, 7, width=4, depth=depth, seed=0)
+    assert discriminator(images()).features.shape == (4, base * base * widest)
+    assert encoder(images())[0].shape == (4, 7)
+    inwards = [(3, 4), *((4 * 2**place, 8 * 2**place) for place in range(depth - 1))]
+    assert kernels(discriminator) == kernels(encoder) == [(4, 4, a, b) for a, b in inwards]
+    assert kernels(generator) == kernels(discriminator)[::-1]  # a transposed kernel is [h, w, out, in]
+    for kind in (iliescu.IliescuDiscriminator, lambda size, **kwargs: iliescu.IliescuEncoder(size, 7, **kwargs)):
+        with pytest.raises(UsageError, match=f"multiple of {2**depth}, given 20"):
+            kind(20, depth=depth, seed=0)
+
+
+def test_the_encoders_layers_end_in_its_answer():
+    network = iliescu.IliescuEncoder(32, 7, width=4, seed=0)
+    mean, _ = network(images())
+    layers = network.activations(images())
+    assert [x.shape[1:] for x in layers] == [(16, 16, 4), (8, 8, 8), (4, 4, 16), (2, 2, 32)]
+    x = tf.reshape(layers[-1], [4, -1]) @ network.head.kernel + network.head.bias
+    np.testing.assert_allclose(mean, x[:, :7], rtol=1e-4, atol=1e-6)
 
 
 def test_f_against_numpy():
@@ -105,7 +135,7 @@ def test_mixed_bfloat16_keeps_what_is_said_float32():
     policy = dict(seed=0, width=4, dtype="mixed_bfloat16")
     output = iliescu.IliescuDiscriminator(32, **policy)(images())
     mean, log_sigma = iliescu.IliescuEncoder(32, 7, **policy)(images())
-    score = iliescu.IliescuSeparator(**policy)(output.activations)
+    score = iliescu.IliescuSeparator(**policy)(output.normalised[2])
     pictures = iliescu.IliescuGenerator(32, 3, **policy)(latents())
-    said = [output.score, output.features, output.activations, mean, log_sigma, score, pictures]
+    said = [output.score, output.features, *output.normalised, *output.activations, mean, log_sigma, score, pictures]
     assert {x.dtype for x in said} == {tf.float32}

@@ -108,7 +108,7 @@ def test_f_sees_the_normalised_conv3_of_d_and_conv2_of_g(trainer):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"discriminator": dict(network="DCGAN", width=4)}, "needs the discriminator's activations"),
+        ({"discriminator": dict(network="FullyConnected", width=4)}, "needs the discriminator's normalised"),
         ({"generator": dict(network="BEGAN", width=4)}, "BEGAN shows no activations"),
         ({"generator": dict(network="Iliescu", width=8)}, r"\(2, 2, 16\) of the discriminator and \(2, 2, 32\) of the"),
     ],

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
+import toys
 
 from tfdfm import recipes
 from tfdfm.errors import UsageError
@@ -35,6 +36,36 @@ def term(now, **kwargs):
 def test_values_by_hand(distance):
     assert term(play(REAL, FAKE), distance=distance) == pytest.approx(BY_HAND[distance])
     assert term(play(REAL, FAKE), distance=distance, weight=0.5) == pytest.approx(BY_HAND[distance] / 2)
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_any_layer_by_hand(layer):
+    def shown(phi):
+        maps = tf.reshape(tf.constant(phi, tf.float32), [2, 1, 3, 1])
+        inner = [tf.zeros_like(maps)] * 2
+        inner[layer - 1] = maps
+        return DiscriminatorOutput(SCORES, tf.zeros([2, 5]), activations=tuple(inner))
+
+    now = SimpleNamespace(real=shown(REAL), fake=shown(FAKE))
+    for distance, expected in BY_HAND.items():
+        assert term(now, distance=distance, layer=layer) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("network", "layer", "said"),
+    [
+        ("DCGAN", 5, "has 4 convolutions, given layer 5"),
+        ("FullyConnected", 1, "needs the discriminator's activations"),
+        ("DCGAN", -1, "at least 0, which is Phi, given -1"),
+    ],
+)
+def test_a_layer_that_d_does_not_show_ends_before_training(network, layer, said):
+    config = recipes.override(
+        recipes.defaults(), {"terms": "nonsaturating,feature_matching", "feature_matching.layer": str(layer)}
+    )
+    found = {key: config[key] for key in ("terms", "feature_matching")}
+    with pytest.raises(UsageError, match=said):
+        toys.trainer(**found, discriminator=dict(network=network, width=4))
 
 
 @pytest.mark.parametrize("distance", BY_HAND)

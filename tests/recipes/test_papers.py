@@ -8,6 +8,19 @@ from tfdfm.recipes.keys import flat
 RESTS = 60_000  # the step at which EBGAN-LN's margin is 0 and its generator rests
 NUMBERS = {
     "cifar10": {"terms": ("nonsaturating", "dfm"), "dfm.weight": 0.03, "dfm.sigma": 1.0},
+    "cifar10_dcgan": {
+        **{"generator.depth": 4, "generator.width": 64, "discriminator.depth": 4, "discriminator.width": 64},
+        **{"prior": "normal"},
+    },
+    "cifar10_dcgan_l2fm": {
+        **{"terms": ("nonsaturating", "feature_matching"), "feature_matching.layer": 3},
+        **{"feature_matching.distance": "norm", "feature_matching.weight": 1.0, "discriminator.network": "Iliescu"},
+    },
+    "cifar10_dcgan_dfm": {"terms": ("nonsaturating", "dfm"), "discriminator.network": "Iliescu"},
+    "imagenet32_dcgan": {
+        **{"optimizer.method": "adam", "optimizer.learning_rate": 2e-4, "optimizer.beta_1": 0.5, "optimizer.l2": 1e-5},
+        **{"play": "alternating", "batch_size": 128, "generator.width": 128, "latent_size": 256, "prior": "uniform"},
+    },
     "cifar10_minimax": {"terms": ("minimax",), "n_critic": 1, "play": "alternating"},
     "cifar10_wgan": {
         **{"n_critic": 5, "batch_size": 64, "wasserstein.clip": 0.01},
@@ -50,6 +63,14 @@ NUMBERS = {
         **{"latent_size": 64, "prior": "normal", "batch_size": 100},
         **{"optimizer.learning_rate": 1e-4, "optimizer.beta_1": 0.5, "optimizer.beta_2": 0.999},
     },
+    "svhn_ali": {
+        **{"dataset": "svhn", "num_labelled": 1000, "latent_size": 256, "steps": 100 * 732, "encoder.slope": 0.01},
+        **{"generator.slope": 0.01, "discriminator.maxout": False, "optimizer.learning_rate": 1e-4},
+    },
+    "svhn_improved_ssl": {
+        **{"dataset": "svhn", "num_labelled": 1000, "discriminator.width": 64, "generator.width": 128},
+        **{"optimizer.decay_from": 600 * 732, "optimizer.decay_until": 900 * 732, "optimizer.learning_rate": 3e-4},
+    },
     "cifar10_improved": {
         **{"optimizer.method": "adam_root", "optimizer.epsilon": 1e-8, "play": "alternating"},
         **{"nonsaturating.smoothing": 0.1, "discriminator.kernels": 100, "batch_size": 100, "latent_size": 100},
@@ -88,6 +109,19 @@ def test_ebgans_grids_are_those_of_table_1():
     }
     assert recipes.grid("mnist_ebgan_grid") == networks
     assert recipes.grid("mnist_gan_grid") == networks | optimisers
+
+
+def test_ebgans_ladder_grid_is_that_of_appendix_d():
+    grid, best = recipes.grid("mnist_ladder_grid"), recipes.recipe("mnist_ladder")
+    assert grid == {
+        "ebgan.weight": tuple(weight / 784 for weight in (5000, 2000, 1000, 500)),
+        "optimizer.learning_rate": (0.002, 0.001, 0.0005, 0.0002, 0.0001),
+    }
+    assert best.ebgan.weight == 1000 / 784 and best.optimizer.learning_rate == 0.0002
+
+
+def test_the_grid_of_lambda_has_the_papers():
+    assert recipes.recipe("cifar10").dfm.weight in recipes.grid("cifar10_dfm_grid")["dfm.weight"]
 
 
 def test_acgans_grid_is_that_of_public_implementations():

@@ -1,5 +1,8 @@
 """Runs of systems with an encoder: data beside their reconstructions; and of those without a discriminator."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +10,9 @@ import toys
 
 from tfdfm import data, images
 from tfdfm.errors import UsageError
+from tfdfm.evaluation import scores
+from tfdfm.evaluation.requests import Request
+from tfdfm.metrics.separability import COSTS
 from tfdfm.runs import run
 from tfdfm.sampling import restore
 
@@ -54,6 +60,31 @@ def test_samples_need_only_the_generator(vae):
     assert found.shape == (2, 16, 16, 1)
 
 
-def test_features_of_a_discriminator_that_is_not_there_are_an_error(vae):
+def test_features_of_an_encoder_are_its_last_layers_and_the_mean(vae):
+    pixels = data.load("digits").pixels[:3]
+    network = restore.encoder(vae)
+    layers = network.activations(images.from_uint8(pixels))
+    found = restore.activations(vae)(pixels)
+    assert [layer.shape for layer in found] == [(3, 4, 4, 8), (3, 2, 2, 16), (3, 1, 1, 32), (3, 1, 1, toys.LATENTS)]
+    for said, expected in zip(found, [*layers[1:], network(images.from_uint8(pixels))[0][:, None, None]], strict=True):
+        np.testing.assert_allclose(said, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_features_of_an_encoder_are_separated_by_a_linear_machine(vae):
+    this = Request(vae, None, num=20).evaluation(["separability"])
+    record = scores.score(this, "separability").records["separability"]
+    assert record["network"] == "encoder" and record["cost"] in COSTS
+    assert 0.3 < record["value"] <= 1 and record["samples"] == 179 and record["training_samples"] == 1618
+
+
+def test_a_runs_few_labels_are_those_of_the_machine(vae, tmp_path):
+    shutil.copytree(vae, tmp_path / "few")
+    path = tmp_path / "few" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_labelled": 100}))
+    network, _, training, held_out = Request(tmp_path / "few", None, num=20).evaluation(["separability"]).layers
+    assert network == "encoder" and np.bincount(training.labels).tolist() == [10] * 10 and len(held_out.labels) == 179
+
+
+def test_a_discriminator_that_is_not_there_is_an_error(vae):
     with pytest.raises(UsageError, match="has no discriminator of its own"):
-        restore.activations(vae)
+        restore.discriminator(vae)

@@ -74,6 +74,28 @@ def test_root_adam_is_salimans_et_als():
     np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["adam", "adam_root", "rmsprop", "sgd"])
+def test_l2_times_the_weight_is_added_to_its_gradient(method):
+    rng, l2 = np.random.default_rng(0), 0.25
+    keys = OPTIMIZER | dict(method=method, learning_rate=1e-2)
+    with_l2, plain = (keras.Variable(tf.constant([1.0, -2.0])) for _ in range(2))
+    regularised, usual = make("generator", keys | dict(l2=l2)), make("generator", keys)
+    for optimizer, weight in ((regularised, with_l2), (usual, plain)):
+        optimizer.build([weight])
+    for slope in rng.normal(size=(3, 2)).astype(np.float32):
+        usual.apply([tf.constant(slope + l2 * plain.numpy())], [plain])
+        regularised.apply([tf.constant(slope)], [with_l2])
+        np.testing.assert_allclose(with_l2.numpy(), plain.numpy(), rtol=1e-6)
+
+
+def test_l2_by_hand():
+    weight = keras.Variable(tf.constant([2.0]))
+    optimizer = make("discriminator", OPTIMIZER | dict(method="sgd", learning_rate=0.5, l2=0.1))
+    optimizer.build([weight])
+    optimizer.apply([tf.constant([1.0])], [weight])
+    assert float(weight.numpy()[0]) == pytest.approx(2.0 - 0.5 * (1.0 + 0.1 * 2.0))
+
+
 def test_sgd_may_have_momentum():
     keys = dict(method="sgd", momentum=0.5)
     assert rates(**keys) == [1, 1.5, 1.75, 1.875, 1.9375]

@@ -84,6 +84,13 @@ def test_two_replicas_are_one_when_batch_norm_is_synchronised(mirrored):
     agree(toys.state(two), toys.state(one), 1e-5)
 
 
+def test_two_replicas_add_l2_once(mirrored):
+    keys = dict(terms=("minimax",), batch_norm="frozen", optimizer=dict(method="sgd", l2=0.5))
+    one, two = (warm(toys.trainer(where, **keys)) for where in (None, mirrored))
+    same_logs(toys.replicated(two, mirrored)(toys.batch()), toys.stepper(one, graph=False)(toys.batch()))
+    agree(toys.state(two), toys.state(one), 3e-5)
+
+
 class Half:
     """The gradients of one half of the batch, on one replica with statistics of its own."""
 

@@ -22,6 +22,7 @@ NAMED = {
     "mnist": Named(("mnist",), 32, 1, 10),
     "fashion_mnist": Named(("fashion_mnist",), 32, 1, 10),
     "cifar10": Named(("cifar10",), 32, 3, 10),
+    "svhn": Named(("svhn_cropped",), 32, 3, 10),
     "stl10": Named(("stl10",), 48, 3, None, split="unlabelled"),
     "imagenet32": _imagenet(32),
     "imagenet64": _imagenet(64),

@@ -22,7 +22,7 @@ class Evaluation:
     reference: ReferenceImages | None = None
     classifier: Classifier | None = None
     splits: int = 10
-    load_discriminator: Callable[[], tuple] | None = None  # of a run: layers, training and held-out images
+    load_layers: Callable[[], tuple] | None = None  # of a run, as `layers`
     load_test_error: Callable[[], tuple[float, dict]] | None = None  # of a run that classifies: percent, test images
 
     @cached_property
@@ -65,9 +65,9 @@ class Evaluation:
         return self.scored.labels_among(self.reference.class_names) if self.reference else None
 
     @cached_property
-    def discriminator(self) -> tuple:
-        """(activations of each layer, training images, held-out images)"""
-        return self.load_discriminator()
+    def layers(self) -> tuple:
+        """("encoder" or "discriminator", activations of its layers, training images, held-out images)"""
+        return self.load_layers()
 
     @cached_property
     def test_error(self) -> tuple[float, dict]:

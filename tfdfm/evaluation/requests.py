@@ -40,7 +40,7 @@ class Request:
         """The samples, what they are held against and by which classifier, unless these metrics need none: that of a
         data set may have to be trained first."""
         reference, scored = self.reference_images(), self.scored_images()
-        load = self._discriminator(reference), self._test_error()
+        load = self._layers(reference), self._test_error()
         wanted = self.classifier or scores.need_classifier(metrics)
         return Evaluation(scored, reference, self.load_classifier() if wanted else None, self.splits, *load)
 
@@ -105,7 +105,7 @@ class Request:
 
         return made
 
-    def _discriminator(self, reference: image_sets.ReferenceImages | None):
+    def _layers(self, reference: image_sets.ReferenceImages | None):
         """What separability needs, made when asked for; None where it cannot be had."""
         if not (self.run_dir and reference and reference.labels is not None):
             return None
@@ -113,7 +113,12 @@ class Request:
         def made():
             layers = restore.activations(self.run_dir, self.checkpoint)
             name, size = self._reference
-            sets = lookup.sets(image_sets.training_set(name), size, self.data_dir)
-            return layers, *(LabelledImages(*(part[:: -(-len(part) // SVM)] for part in each)) for each in sets)
+            training, held_out = lookup.sets(image_sets.training_set(name), size, self.data_dir)
+            if self._config.num_labelled and not self.reference:
+                images = data.Images(name, "", *training, reference.class_names)
+                rows = data.labelled_rows(images, self._config.num_labelled, self._config.seed)
+                training = LabelledImages(training.images[rows], training.labels[rows])
+            few = (LabelledImages(*(part[:: -(-len(part) // SVM)] for part in each)) for each in (training, held_out))
+            return "encoder" if "encoder" in self._config else "discriminator", layers, *few
 
         return made

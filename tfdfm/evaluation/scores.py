@@ -14,7 +14,7 @@ from tfdfm.evaluation.evaluation import Evaluation
 from tfdfm.images import grid
 from tfdfm.metrics import cmmd, inception_score, kid, nearest_neighbours, precision_recall, samples, sliced_wasserstein
 from tfdfm.metrics.authenticity import authenticity
-from tfdfm.metrics.separability import separability
+from tfdfm.metrics.separability import best_cost, separability
 
 SUBSETS, SUBSET = 100, 1000  # of the kernel distance
 MANIFOLD, PATCHED, NEIGHBOURS = 10_000, 1000, 100  # samples at most: all pairs, patches, nearest neighbours
@@ -89,7 +89,7 @@ def missing(metric: Metric, this: Evaluation) -> str | None:
         "reference": this.reference,
         "labels": this.labels is not None,
         "own classes": this.classifier and this.reference and this.classifier.tells(this.reference.class_names),
-        "discriminator": this.load_discriminator,
+        "layers": this.load_layers,
         "test error": this.load_test_error,
     }
     return next((need for need in metric.needs if not here[need]), None)
@@ -104,7 +104,7 @@ HOW = {
     "labels": "samples with classes that the reference has: a conditional run, or a folder with a sub-folder for each",
     "own classes": "a classifier of the reference's own classes: set --classifier=dataset; of ImageNet's, "
     f"inception2015 with the label map that lies beside the graph in {inception_file.URL}",
-    "discriminator": "the discriminator of an unconditional run and a data set with labels: set --run_dir",
+    "layers": "an encoder, or the discriminator of an unconditional run, and data with labels: set --run_dir",
     "test error": "a run whose discriminator tells the classes of data with test images: set --run_dir",
 }
 
@@ -215,9 +215,11 @@ def _wasserstein(this: Evaluation) -> Found:
 
 
 def _separability(this: Evaluation) -> Found:
-    layers, training, held_out = this.discriminator
+    network, layers, training, held_out = this.layers
+    cost = best_cost(layers, training) if network == "encoder" else 1.0
     record = {"samples": len(held_out.images), "training_samples": len(training.images)}
-    return Found({"separability": {"value": separability(layers, training, held_out)} | record})
+    record |= {"network": network, "cost": cost}
+    return Found({"separability": {"value": separability(layers, training, held_out, cost)} | record})
 
 
 def _test_error(this: Evaluation) -> Found:
@@ -240,7 +242,7 @@ METRICS = {
     "authenticity": Metric(_authenticity, ("classifier", "reference"), default=False),
     "nearest_neighbours": Metric(_neighbours, ("reference",), default=False),
     "sliced_wasserstein_distance": Metric(_wasserstein, ("reference",), default=False),
-    "separability": Metric(_separability, ("discriminator",), default=False),
+    "separability": Metric(_separability, ("layers",), default=False),
 }
 ALIASES = dict.fromkeys(precision_recall.NEIGHBOURS, "precision_recall_density_coverage") | {
     name.replace("inception", "classifier"): name for name in ("inception_score", "modified_inception_score")

@@ -25,14 +25,25 @@ class DCGANGenerator(Network):
         image_size: pixels a side.
         channels: 1 or 3.
         num_classes: labels are expected and concatenated at every layer if above 0.
+        plan: as `_plan` gives it, where it is not Radford et al.'s.
         width: n, the maps of the layer before the image (Radford: 128).
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, channels: int, num_classes: int = 0, *, width: int = 128, seed: int, **kwargs):
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        num_classes: int = 0,
+        plan: tuple | None = None,
+        *,
+        width: int = 128,
+        seed: int,
+        **kwargs,
+    ):
         super().__init__(seed, **kwargs)
         self.num_classes = num_classes
-        self.base, widest, (*hidden, last) = self._plan(image_size, channels, width)
+        self.base, widest, (*hidden, last) = plan or self._plan(image_size, channels, width)
         self.project = self.dense(self.base**2 * widest)
         self.convs = [self.transposed_conv(*step) for step in hidden]
         self.project_norm = self.norm()
@@ -93,17 +104,26 @@ class DCGANDiscriminator(Network):
     Args:
         image_size: pixels a side.
         num_classes: labels are expected and concatenated at every layer if above 0.
+        plan: as `_plan` gives it, where it is not Radford et al.'s.
         width: n, the maps of the first layer (Radford: 128).
         batch_norm: biases take its place in a critic that must not have it.
         seed: of the initial weights.
     """
 
     def __init__(
-        self, image_size: int, num_classes: int = 0, *, width: int = 128, batch_norm: bool = True, seed: int, **kwargs
+        self,
+        image_size: int,
+        num_classes: int = 0,
+        plan: tuple | None = None,
+        *,
+        width: int = 128,
+        batch_norm: bool = True,
+        seed: int,
+        **kwargs,
     ):
         super().__init__(seed, **kwargs)
         self.num_classes = num_classes
-        base, plan = self._plan(image_size, width)
+        base, plan = plan or self._plan(image_size, width)
         self.feature_shape = (base, base, plan[-1][0])
         self.num_features = math.prod(self.feature_shape)
         self.convs = [self.conv(*step, use_bias=not batch_norm) for step in plan]
@@ -133,8 +153,7 @@ class DCGANDiscriminator(Network):
         self, images: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
     ) -> list[tf.Tensor]:
         """The same after the nonlinearity; the last one is Phi's."""
-        *maps, last = self.normalised(images, labels, statistics)
-        return [*(tf.nn.leaky_relu(x, 0.2) for x in maps), keras.ops.relu(last)]
+        return _activated(self.normalised(images, labels, statistics))
 
     def call(
         self,
@@ -143,13 +162,22 @@ class DCGANDiscriminator(Network):
         statistics: BatchStatistics | None = None,
         noise: Noise | None = None,
     ) -> DiscriminatorOutput:
-        """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B] and features [B, F] after the ReLU."""
-        return self._output(self.normalised(images, labels, statistics), labels)
-
-    def _output(self, maps: list[tf.Tensor], labels) -> DiscriminatorOutput:
-        features = tf.reshape(keras.ops.relu(maps[-1]), [-1, self.num_features])  # [B, F]
+        """images [B, H, W, C] in [-1, 1] (, labels int [B]) -> score [B], features [B, F] after the ReLU, all maps."""
+        maps = self.normalised(images, labels, statistics)
+        activated = _activated(maps)
+        features = tf.reshape(activated[-1], [-1, self.num_features])  # [B, F]
         score = self.head(with_labels(features, self._one_hot(labels)))  # [B, 1]
-        return DiscriminatorOutput(tf.cast(tf.reshape(score, [-1]), tf.float32), tf.cast(features, tf.float32))
+        return DiscriminatorOutput(
+            tf.cast(tf.reshape(score, [-1]), tf.float32),
+            tf.cast(features, tf.float32),
+            normalised=tuple(tf.cast(x, tf.float32) for x in maps),
+            activations=tuple(tf.cast(x, tf.float32) for x in activated),
+        )
 
     def _one_hot(self, labels):
         return tf.one_hot(labels, self.num_classes) if self.num_classes else None
+
+
+def _activated(maps: list[tf.Tensor]) -> list[tf.Tensor]:
+    *inner, last = maps
+    return [*(tf.nn.leaky_relu(x, 0.2) for x in inner), keras.ops.relu(last)]

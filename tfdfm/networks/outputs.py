@@ -13,7 +13,8 @@ class DiscriminatorOutput(NamedTuple):
     features: tf.Tensor | None = None  # [B, F]   Phi(x), after the ReLU
     class_logits: tf.Tensor | None = None  # [B, C]
     reconstruction: tf.Tensor | None = None  # [B, H, W, C]
-    activations: tf.Tensor | None = None  # [B, h, w, M]  of an inner layer, before its nonlinearity
+    normalised: tuple[tf.Tensor, ...] | None = None  # each convolution's [B, h, w, M], before its nonlinearity
+    activations: tuple[tf.Tensor, ...] | None = None  # the same after it; Phi's last
 
 
 def of_reconstruction(

@@ -22,7 +22,7 @@ class Activations(Forward):
     @once
     def shown(self) -> tuple[tf.Tensor, tf.Tensor]:
         """(D_f(x), conv3 of D on data, a constant here; G_f(z), conv2 of G, whose conv1 is the linear layer)."""
-        return tf.stop_gradient(self.real.activations), self.layers[1]
+        return tf.stop_gradient(self.real.normalised[2]), self.layers[1]
 
     @once
     def separated(self) -> tuple[tf.Tensor, tf.Tensor]:
@@ -42,7 +42,7 @@ class ActivationGan(NonSaturating):
 
     forward = Activations
     players = {**ADVERSARIAL, "separator": ("separator",)}
-    needs = ("activations",)
+    needs = ("normalised",)
 
     def separator_loss(self, forward: Activations) -> Losses:
         data, samples = forward.separated

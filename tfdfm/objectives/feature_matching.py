@@ -23,16 +23,36 @@ class FeatureMatching(Objective):
         weight: of the term beside the game's (thesis: 1).
         distance: of the two means: "norm", the root of the sum of squares over features; "squared" or "absolute", the
             mean over features.
+        layer: the convolution of D whose activations, after the nonlinearity, are matched in place of Phi (thesis: 3);
+            0: Phi.
     """
 
     needs = ("features",)
 
-    def __init__(self, weight: float = 1.0, distance: str = "norm"):
+    def __init__(self, weight: float = 1.0, distance: str = "norm", layer: int = 0):
         super().__init__()
         if distance not in DISTANCES:
             raise UsageError(f"Expected the distance of means to be one of {', '.join(DISTANCES)}, given {distance!r}.")
-        self.weight, self.distance = weight, DISTANCES[distance]
+        if layer < 0:
+            raise UsageError(
+                f"Expected the layer to match to be at least 0, which is Phi, given {layer}. "
+                "Set --config.feature_matching.layer."
+            )
+        self.weight, self.distance, self.layer = weight, DISTANCES[distance], layer
+        self.needs = ("activations",) if layer else ("features",)
 
     def generator_loss(self, forward: Forward) -> Losses:
-        target = tf.stop_gradient(tf.reduce_mean(forward.real.features, axis=0))  # [F], to ALI's encoder too
-        return {"feature_matching": self.weight * self.distance(target - tf.reduce_mean(forward.fake.features, axis=0))}
+        data, samples = (self._features(output) for output in (forward.real, forward.fake))
+        target = tf.stop_gradient(tf.reduce_mean(data, axis=0))  # [F], to ALI's encoder too
+        return {"feature_matching": self.weight * self.distance(target - tf.reduce_mean(samples, axis=0))}
+
+    def _features(self, output) -> tf.Tensor:
+        """Of D's output: [B, F], or [B, h, w, M] of a convolution."""
+        if not self.layer:
+            return output.features
+        if self.layer > len(output.activations):
+            raise UsageError(
+                f"The discriminator has {len(output.activations)} convolutions, given layer {self.layer} to match. "
+                "Set --config.feature_matching.layer."
+            )
+        return output.activations[self.layer - 1]

@@ -33,7 +33,7 @@ NOT_NEGATIVE = (
     "patches_of",
     "test_every",
     "score_every",
-    *(f"optimizer.{key}" for key in ("halve_every", "decay_from", "decay_until", "generator_until")),
+    *(f"optimizer.{key}" for key in ("l2", "halve_every", "decay_from", "decay_until", "generator_until")),
 )
 
 

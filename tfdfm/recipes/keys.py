@@ -14,6 +14,7 @@ OPTIMIZER = dict(
     beta_1=0.5,
     beta_2=0.999,
     epsilon=1e-8,
+    l2=0.0,  # times each weight, added to its gradient; 0: none
     halve_every=0,  # updates; 0: never
     decay_from=0,  # the learning rate falls linearly to 0 from this update
     decay_until=0,  # to this one; 0: never

@@ -108,17 +108,28 @@ def encoder(run_dir: Path, checkpoint: str = "last") -> Network:
 
 
 def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray], list[np.ndarray]]:
-    """A function of uint8 images [B, H, W, C]: what each convolution of a run's discriminator says, [B, h, w, maps].
+    """A function of uint8 images [B, H, W, C]: what layers of a run say, [B, h, w, maps] of each.
+
+    They are all convolutions of its discriminator, or of its encoder, where it has one, the last three and the mean of
+    the codes (ALI, section 4.3).
 
     Raises:
-        UsageError, Failure: as `discriminator`; it shows no activations.
+        UsageError, Failure: as `discriminator` and `encoder`; it shows no activations.
     """
-    network = discriminator(run_dir, checkpoint)
-    if described(run_dir)[0].conditional and not network.classifies:
+    config = described(run_dir)[0]
+    network = encoder(run_dir, checkpoint) if "encoder" in config else discriminator(run_dir, checkpoint)
+    if "encoder" not in config and config.conditional and not network.classifies:
         raise UsageError(f"{run_dir} is conditional: its discriminator sees the labels. Take an unconditional run.")
     if not hasattr(network, "activations"):
-        raise UsageError(f"The discriminator {type(network).__name__} of {run_dir} shows no activations.")
-    layers = tf.function(lambda pixels: network.activations(from_uint8(pixels)))
+        raise UsageError(f"The network {type(network).__name__} of {run_dir} shows no activations.")
+
+    @tf.function
+    def layers(pixels):
+        images = from_uint8(pixels)
+        if "encoder" in config:
+            return [*network.activations(images)[-3:], network(images)[0][:, None, None, :]]
+        return network.activations(images)
+
     return lambda images: [layer.numpy() for layer in layers(images)]
 
 

@@ -1,5 +1,6 @@
 """The optimizers of a recipe; Adam as one fused op for each weight."""
 
+import functools
 from collections.abc import Mapping
 
 import keras
@@ -13,8 +14,9 @@ def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
 
     "adam"; "adam_root", Salimans et al.'s; "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1;
     "sgd", with `momentum`. `epsilon` is of the size of a gradient but for "adam_root", where it is added below the
-    root: Keras adds RMSprop's there, too, where 1e-8 would be a floor of 1e-4.
+    root: Keras adds RMSprop's there, too, where 1e-8 would be a floor of 1e-4. `l2` is of all of them.
     """
+    kind = functools.partial(_regularised, l2=keys["l2"])
     own = player == "generator"
     method = own and keys["generator_method"] or keys["method"]
     rate = own and keys["generator_learning_rate"] or keys["learning_rate"]
@@ -22,10 +24,27 @@ def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
     if keys["halve_every"] or keys["decay_until"] or until:
         rate = LearningRate(rate, keys["halve_every"], keys["decay_from"], keys["decay_until"], until)
     if method == "rmsprop":
-        return keras.optimizers.RMSprop(rate, rho=keys["beta_2"], epsilon=keys["epsilon"] ** 2)
+        return kind(keras.optimizers.RMSprop)(rate, rho=keys["beta_2"], epsilon=keys["epsilon"] ** 2)
     if method == "sgd":
-        return keras.optimizers.SGD(rate, keys["momentum"])
-    return (RootAdam if method == "adam_root" else FusedAdam)(rate, keys["beta_1"], keys["beta_2"], keys["epsilon"])
+        return kind(keras.optimizers.SGD)(rate, keys["momentum"])
+    adam = kind(RootAdam if method == "adam_root" else FusedAdam)
+    return adam(rate, keys["beta_1"], keys["beta_2"], keys["epsilon"])
+
+
+def _regularised(kind: type[keras.optimizers.Optimizer], l2: float) -> type[keras.optimizers.Optimizer]:
+    return type(f"Regularised{kind.__name__}", (Regularised, kind), {"l2": l2}) if l2 else kind
+
+
+class Regularised(keras.optimizers.Optimizer):
+    """Mixed in: `l2` times each weight, gains and biases included, is added to its gradient (Radford et al.'s code).
+
+    Here replicas' gradients are summed already. Moments are those of the sum, which is not decoupled weight decay.
+    """
+
+    l2: float
+
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
+        super().update_step(gradient + self.l2 * tf.convert_to_tensor(variable), variable, learning_rate)
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
