@@ -20,8 +20,8 @@ def get_config():
     config.play = "alternating"
     config.latent_size = 100
     config.prior = "normal"
-    config.generator = dict(network="Iliescu", width=64)
-    config.discriminator = dict(network="Iliescu", width=64)
+    config.generator = dict(network="Iliescu", width=64, depth=4)
+    config.discriminator = dict(network="Iliescu", width=64, depth=4)
     config.optimizer.learning_rate = 2e-4
     config.batch_size = 128
     config.steps = 50_000
