@@ -45,4 +45,6 @@ def test_the_readmes_python_runs(tmp_path):
     code = code.replace("steps=500", "steps=20").replace("num=2000", "num=500")
     last = "print(images.shape, sorted(scores), lines[-1]['step'], path)"
     out = commands.run([sys.executable, "-c", f"{code}\n{last}"], cwd=tmp_path).stdout
-    assert "(64, 16, 16, 1) ['frechet_distance', " in out and out.endswith("20 runs/digits/export/1\n")
+    assert "(64, 16, 16, 1) ['coverage', 'density', 'frechet_distance', " in out and out.endswith(
+        "20 runs/digits/export/1\n"
+    )

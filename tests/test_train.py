@@ -31,7 +31,7 @@ def run_dir(tmp_path_factory):
 
 def test_a_run_leaves_what_it_promises(run_dir):
     assert {path.name for path in run_dir.iterdir()} == {
-        "config.json", "checkpoints", "metrics.jsonl", "samples", "tensorboard",
+        "config.json", "starts.jsonl", "warnings.jsonl", "checkpoints", "metrics.jsonl", "samples", "tensorboard",
     }  # fmt: skip
     assert [row["step"] for row in commands.lines(run_dir)] == [1, 2, 3]
     assert {"generator/dfm", "discriminator/accuracy_data", "images_seen", "images_per_second"} <= set(

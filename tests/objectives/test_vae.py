@@ -116,4 +116,4 @@ def test_keys_that_make_no_sense_end_before_training():
 def test_a_resolved_recipe_has_the_networks_that_are_played():
     config, _ = run.resolve(toys.recipe(dataset="digits", **RECIPE))
     assert "discriminator" not in config and "denoiser" not in config and "separator" not in config
-    assert config.encoder.to_dict() == {"network": "Iliescu", "width": 4}
+    assert config.encoder.to_dict() == {"network": "Iliescu", "width": 4, "depth": 4}
