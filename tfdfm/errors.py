@@ -16,6 +16,13 @@ class Diverged(Failure):
     """A run whose losses or weights are not finite."""
 
 
+def check_distinct(names: Iterable[str]) -> None:
+    """Raises UsageError: two runs of one name, which a page or picture of both could not tell apart."""
+    names = list(names)
+    if len(set(names)) < len(names):
+        raise UsageError(f"Expected runs of different names, given {', '.join(names)}. Rename one's folder.")
+
+
 def nearest(what: str, name: str, known: Iterable[str]) -> str:
     """One line on an unknown `name`: the nearest known one, and all that exist."""
     known = sorted(known)

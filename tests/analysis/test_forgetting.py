@@ -29,7 +29,7 @@ class Painter:
 
     title, classes, data_classes = "painter", (), ("none", "third")
     trained = SimpleNamespace(generator=Parts())
-    classifier = Classifier("brightness", {}, 2, lambda images: (None, told(images)))
+    classifier = Classifier("brightness", {}, 2, lambda images: (told(images), told(images)))
 
     def latents(self, count, seed):
         drawn = np.random.default_rng(seed).uniform(0.2, 1, [count, 4]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Latents whose images are nearest to given ones: by an encoder, or by gradient descent through any generator."""
+"""Latents whose images are nearest to given ones, by gradient descent through any generator."""
 
 from collections.abc import Callable
 

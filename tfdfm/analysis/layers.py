@@ -1,12 +1,11 @@
 """What the layers of a run's networks say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfdfm import arrays
-from tfdfm.analysis.subject import Subject
 from tfdfm.errors import UsageError
 from tfdfm.images import from_uint8
 from tfdfm.networks import Network
@@ -49,22 +48,24 @@ def chosen(layers: Sequence, layer: int):
     return layers[layer - 1]
 
 
-def discriminated(
-    subject: Subject, images: np.ndarray, labels: np.ndarray | None, layer: int, network: Network | None = None
-) -> np.ndarray:
-    """float32 [N, h, w, maps]: what a layer of D says of uint8 images, by default of the trained one."""
-    network = network or subject.discriminator
+def in_batches(function: Callable, inputs: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """What a function of a batch [B, ...] and its labels int32 [B], or None, gives, of all inputs [N, ...]."""
     parts = []
-    for block in arrays.blocks(len(images), BATCH):
+    for block in arrays.blocks(len(inputs), BATCH):
         given = None if labels is None else tf.constant(labels[block], tf.int32)
-        parts.append(chosen(of_discriminator(network, from_uint8(images[block]), given), layer).numpy())
+        parts.append(np.asarray(function(inputs[block], given)))
     return np.concatenate(parts)
 
 
-def generated(subject: Subject, latents: np.ndarray, labels: np.ndarray | None, layer: int) -> np.ndarray:
+def discriminated(network: Network, images: np.ndarray, labels: np.ndarray | None, layer: int) -> np.ndarray:
+    """float32 [N, h, w, maps]: what a layer of D says of uint8 images."""
+
+    def said(batch, given):
+        return chosen(of_discriminator(network, from_uint8(batch), given), layer)
+
+    return in_batches(said, images, labels)
+
+
+def generated(network: Network, latents: np.ndarray, labels: np.ndarray | None, layer: int) -> np.ndarray:
     """float32 [N, h, w, maps]: what a layer of G says of latents."""
-    parts = []
-    for block in arrays.blocks(len(latents), BATCH):
-        given = None if labels is None else tf.constant(labels[block], tf.int32)
-        parts.append(chosen(of_generator(subject.trained.generator, latents[block], given), layer).numpy())
-    return np.concatenate(parts)
+    return in_batches(lambda batch, given: chosen(of_generator(network, batch, given), layer), latents, labels)

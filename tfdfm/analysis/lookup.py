@@ -10,7 +10,7 @@ from typing import Any
 from tfdfm.analysis import panels, views
 from tfdfm.analysis.finding import Finding
 from tfdfm.analysis.subject import Subject
-from tfdfm.errors import UsageError, nearest
+from tfdfm.errors import UsageError, check_distinct, nearest
 from tfdfm.recipes import parse
 
 
@@ -51,9 +51,7 @@ def analyse(name: str, subjects: Sequence[Subject], chosen: Mapping[str, Any]) -
     Raises:
         UsageError: a run that lacks what the view needs.
     """
-    names = [subject.name for subject in subjects]
-    if len(set(names)) < len(names):
-        raise UsageError(f"Expected runs of different names, given {', '.join(names)}. Rename one's folder.")
+    check_distinct(subject.name for subject in subjects)
     try:
         found = _drawn(find(name), subjects, chosen)
     except UsageError:

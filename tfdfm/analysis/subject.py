@@ -1,5 +1,6 @@
 """A run that is looked at, and what a view may ask of it, each made on first use."""
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from tfdfm import data, latents
-from tfdfm.classifiers import lookup
 from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import scores
@@ -32,7 +32,8 @@ class Subject:
     """
 
     def __init__(self, run_dir: Path, checkpoint: str = "last", data_dir: str | None = None, classifier: str = ""):
-        self.run_dir, self.checkpoint, self._data_dir, self._classifier = run_dir, checkpoint, data_dir, classifier
+        self.run_dir, self.checkpoint, self._data_dir = run_dir, checkpoint, data_dir
+        self._request = Request(run_dir, None, checkpoint, classifier=classifier or None, data_dir=data_dir)
         self.config, self.channels, self.data_classes = restore.described(run_dir)  # names of the data's classes
 
     @property
@@ -75,9 +76,7 @@ class Subject:
         """
         if not self.classes:
             raise UsageError(f"{self.name} is unconditional, and this view needs classes. Take a conditional run.")
-        numbers = {name: label for label, name in enumerate(self.classes)}
-        numbers |= {str(label): label for label in range(len(self.classes)) if str(label) not in numbers}
-        names = asked.split(",") if asked else []
+        numbers, names = numbered(self.classes), asked.split(",") if asked else []
         if wrong := [name for name in names if name not in numbers]:
             raise UsageError(f"Expected classes of {self.name}, {', '.join(self.classes)}, given {wrong[0]}.")
         return [numbers[name] for name in names] or list(range(len(self.classes)))
@@ -93,10 +92,7 @@ class Subject:
     @cached_property
     def lines(self) -> list[dict]:
         """Those of metrics.jsonl, by step. Raises UsageError: none."""
-        path = self.run_dir / "metrics.jsonl"
-        if not path.exists() or not (found := metrics_log.read(path)):
-            raise UsageError(f"Expected a run with lines in its metrics.jsonl, found none in {self.run_dir}.")
-        return found
+        return metrics_log.of_run(self.run_dir)
 
     @cached_property
     def discriminator(self) -> Network:
@@ -145,15 +141,16 @@ class Subject:
         Raises:
             UsageError: the run lacks what one of them needs.
         """
-        request = Request(
-            self.run_dir, None, self.checkpoint, None, self._classifier or None, num, seed, data_dir=self._data_dir
-        )
-        made = request.evaluation(metrics)
+        made = dataclasses.replace(self._request, num=num, seed=seed).evaluation(metrics)
         scores.select(metrics, made)
         return made
 
     @cached_property
     def classifier(self) -> Classifier:
         """The network whose features and logits judge; trained first if it never was."""
-        name = self._classifier or ("dataset" if self.data_classes else "efficientnet_lite0")
-        return lookup.of_data(name, self.config.dataset, self.config.image_size, self._data_dir)
+        return self._request.load_classifier()
+
+
+def numbered(names: Sequence[str]) -> dict[str, int]:
+    """{name or number of a class: its number}; what is both is a name."""
+    return {str(label): label for label in range(len(names))} | {name: label for label, name in enumerate(names)}

@@ -31,12 +31,7 @@ def of_run(run_dir: Path) -> dict[str, Any]:
         UsageError: no run there, or one that has logged nothing yet.
         Failure: scores that are damaged.
     """
-    config = restore.described(run_dir)[0]
-    config.precision = json.loads((run_dir / "config.json").read_text())["precision"]
-    path = run_dir / "metrics.jsonl"
-    lines = metrics_log.read(path) if path.exists() else []
-    if not lines:
-        raise UsageError(f"Expected a run with lines in its metrics.jsonl, found none in {run_dir}. It begins to log.")
+    config, lines = restore.recipe(run_dir), metrics_log.of_run(run_dir)
     nearest = _nearest(config)
     rates = [line["images_per_second"] for line in lines if line.get("images_per_second")]
     return {

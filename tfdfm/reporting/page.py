@@ -14,7 +14,7 @@ import keras
 from absl import logging
 
 from tfdfm import files
-from tfdfm.errors import Failure, UsageError
+from tfdfm.errors import Failure, UsageError, check_distinct
 from tfdfm.reporting import gather
 
 PAGE = resources("tfdfm.reporting").joinpath("page.html").read_text(encoding="utf-8")
@@ -29,9 +29,7 @@ def write(run_dirs: Sequence[Path], out: Path) -> None:
         Failure: the disk refuses, or damaged scores.
     """
     found = [gather.of_run(run_dir) for run_dir in run_dirs]
-    names = [run["name"] for run in found]
-    if len(set(names)) < len(names):
-        raise UsageError(f"Expected runs of different names, given {', '.join(names)}. Rename one's folder.")
+    check_distinct(run["name"] for run in found)
     with files.writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with files.whole(out) as file:

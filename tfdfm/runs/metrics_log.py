@@ -15,6 +15,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfdfm import files
+from tfdfm.errors import UsageError
 from tfdfm.runs.checkpoints import writing
 
 
@@ -28,6 +29,14 @@ def read(path: str | os.PathLike) -> list[dict]:
         else:
             rows.append(row)
     return rows
+
+
+def of_run(run_dir: Path) -> list[dict]:
+    """The lines of a run's metrics.jsonl. Raises UsageError: none."""
+    path = run_dir / "metrics.jsonl"
+    if not path.exists() or not (found := read(path)):
+        raise UsageError(f"Expected a run with lines in its metrics.jsonl, found none in {run_dir}.")
+    return found
 
 
 class MetricsLog:

@@ -51,9 +51,7 @@ def _check_labels(config: ConfigDict, found: data.Description):
             f"This recipe learns from batches of {config.batch_size} labelled images, given "
             f"num_labelled={config.num_labelled}. Set --config.num_labelled or --config.batch_size."
         )
-    needed = (
-        config.conditional or "encoder" in config
-    )  # the separability of an encoder's features is that of few labels
+    needed = config.conditional or "encoder" in config  # separability of its features is that of few labels
     if config.num_labelled and not build.supervised(config) and not needed:
         raise UsageError("No term of this recipe learns from labels. Set --config.num_labelled=0.")
     if config.num_labelled and config.conditional and not build.classifies(config):

@@ -7,7 +7,6 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 from absl import logging
@@ -56,7 +55,7 @@ class Warnings:
             self._file.write(step, {"kind": kind, "text": text})
 
 
-def _cpu() -> Any:
+def _cpu() -> str:
     """The processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

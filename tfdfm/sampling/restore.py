@@ -133,12 +133,17 @@ def activations(run_dir: Path, checkpoint: str = "last") -> Callable[[np.ndarray
     return lambda images: [layer.numpy() for layer in layers(images)]
 
 
-def described(run_dir: Path) -> tuple[ConfigDict, int, tuple[str, ...]]:
-    """The recipe, in float32; channels; class names of the data."""
+def recipe(run_dir: Path) -> ConfigDict:
+    """The recipe of a run. Raises UsageError: no run there, or a damaged one."""
     path = run_dir / "config.json"
     if not path.exists():
         raise UsageError(f"Expected a run directory with a config.json in --run_dir, found none in {run_dir}.")
-    config = recipes.check(recipes.read(path))
+    return recipes.check(recipes.read(path))
+
+
+def described(run_dir: Path) -> tuple[ConfigDict, int, tuple[str, ...]]:
+    """The recipe, in float32; channels; class names of the data."""
+    config, path = recipe(run_dir), run_dir / "config.json"
     try:
         about = json.loads(path.read_text())["data"]
         channels, class_names = about["channels"], tuple(about["class_names"])

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from tfdfm.analysis import panels
 from tfdfm.analysis.finding import Finding
 from tfdfm.analysis.subject import Subject
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import by_class, scatter
 from tfdfm.images import of_figure
@@ -28,7 +29,7 @@ def draw(subject: Subject, *, num: int = 2000, pairs: int = 100, seed: int = 0) 
     """
     this = subject.evaluation(num, seed, METRICS)
     ours = by_class.resolutions(this.scored.images, this.labels, this.classifier)
-    theirs = _of_data(subject, num)
+    theirs = _of_data(subject, this.classifier, num)
     accurate, similar, data = by_class.accuracy_and_similarity(this, pairs)
     figure = panels.figure(8, 8, subject.title)
     (sizes, half), (discriminable, diverse) = figure.subplots(2, 2)
@@ -56,14 +57,14 @@ def draw(subject: Subject, *, num: int = 2000, pairs: int = 100, seed: int = 0) 
     return Finding(of_figure(figure), numbers)
 
 
-def _of_data(subject: Subject, num: int) -> dict[int, Accuracy]:
+def _of_data(subject: Subject, classifier: Classifier, num: int) -> dict[int, Accuracy]:
     """Of held-out images, evenly spaced; {} where there are none."""
     try:
         images = subject.held_out
     except UsageError:
         return {}
     every = slice(None, None, -(-len(images.pixels) // num))
-    return by_class.resolutions(images.pixels[every], images.labels[every], subject.classifier)
+    return by_class.resolutions(images.pixels[every], images.labels[every], classifier)
 
 
 def _shares(found: Accuracy) -> dict[str, float]:

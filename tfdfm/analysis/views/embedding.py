@@ -18,7 +18,7 @@ from tfdfm.analysis import layers, panels
 from tfdfm.analysis.finding import Finding
 from tfdfm.analysis.subject import Subject
 from tfdfm.errors import UsageError
-from tfdfm.images import from_uint8, of_figure
+from tfdfm.images import from_uint8, of_figure, unit_to_uint8
 
 OF = ("images", "discriminator", "generator", "latents")
 COMPONENTS, NEIGHBOURS = 50, 10
@@ -73,11 +73,11 @@ def _points(subject: Subject, of: str, layer: int, num: int, seed: int) -> Point
     own = np.full(num, -1) if labels is None else labels
     with_data = of in ("images", "discriminator") or (of == "latents" and "encoder" in subject.config)
     if of == "generator":
-        values = layers.generated(subject, drawn, labels, layer)
+        values = layers.generated(subject.trained.generator, drawn, labels, layer)
     elif of == "latents":
         values = drawn
     else:
-        values = np.rint(subject.source.from_latents(drawn, labels) * 255).astype(np.uint8)
+        values = unit_to_uint8(subject.source.from_latents(drawn, labels))
     if with_data:
         data = subject.held_out_or_training
         rows = np.sort(np.random.default_rng(seed).permutation(len(data.pixels))[:num])
@@ -88,7 +88,7 @@ def _points(subject: Subject, of: str, layer: int, num: int, seed: int) -> Point
             pixels = subject.encoder(from_uint8(pixels))[0].numpy()
         values = np.concatenate([pixels, values])
         if of == "discriminator":
-            values = layers.discriminated(subject, values, all_labels if subject.classes else None, layer)
+            values = layers.discriminated(subject.discriminator, values, all_labels if subject.classes else None, layer)
         return Points(values, all_labels, kinds)
     return Points(values, own, np.repeat("samples", num))
 

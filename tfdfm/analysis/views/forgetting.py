@@ -2,24 +2,23 @@
 
 A row for each of the maps whose dropping changes the samples most. With a class, instead: a logistic regression of the
 maps' means on whether a sample is of this class (what was asked for, of a conditional model; what the classifier says,
-of another) finds the maps that make it, those of the largest weights. Below the samples without these, as many others
-drawn by lot are dropped. Numbers: of each map the mean absolute change of pixels in 0..255; of a class the share of its
+of another) finds the maps that make it, those of the largest weights. Below the samples without these, as many are
+dropped by lot. Numbers: of each map the mean absolute change of pixels in 0..255; of a class the share of its
 samples, and of the others, that the classifier gives their class, with all maps, without and by lot. The paper drops
 all maps of positive weight of a generator wider than ours.
 """
 
 import numpy as np
-import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from tfdfm import arrays
 from tfdfm.analysis import layers, panels
 from tfdfm.analysis.finding import Finding
-from tfdfm.analysis.subject import Subject
+from tfdfm.analysis.subject import Subject, numbered
+from tfdfm.classifiers.features import features
 from tfdfm.errors import UsageError
 from tfdfm.images import to_uint8
 
-_SAID = {"all": "all maps", "without": "without {} maps", "by_lot": "{} others by lot"}
+_SAID = {"all": "all maps", "without": "without {} maps", "by_lot": "without {} by lot"}
 
 
 def draw(
@@ -62,12 +61,10 @@ class Forgetting:
         def alter(place, maps):
             return maps * kept if place == self._place else maps
 
-        parts = []
-        for block in arrays.blocks(len(latents), layers.BATCH):
-            given = None if labels is None else tf.constant(labels[block], tf.int32)
-            maps = network.activations(latents[block], given, alter=alter)[-1]
-            parts.append(to_uint8(network.image(maps, given).numpy()))
-        return np.concatenate(parts)
+        def drawn(batch, given):
+            return to_uint8(network.image(network.activations(batch, given, alter=alter)[-1], given).numpy())
+
+        return layers.in_batches(drawn, latents, labels)
 
     def of_maps(self, shown: int, rows: int) -> Finding:
         latents, labels = self.subject.latents(shown, self.seed), self.subject.sample_labels(shown)
@@ -83,18 +80,19 @@ class Forgetting:
     def of_class(self, asked: str, num: int, shown: int, dropped: int) -> Finding:
         subject, label = self.subject, self._label(asked)
         latents, labels = subject.latents(num, self.seed), subject.sample_labels(num)
-        target = self._told(self.images(latents, None)) if labels is None else labels
+        whole = self.images(latents, labels)
+        target = self._told(whole) if labels is None else labels
         own = target == label
         if own.all() or not own.any():
             raise UsageError(f"Expected samples of {asked} and others among {num}, found {own.sum()}. Set --view.num.")
-        means = layers.generated(subject, latents, labels, self._layer).mean(axis=(1, 2))  # [N, maps]
+        means = layers.generated(subject.trained.generator, latents, labels, self._layer).mean(axis=(1, 2))  # [N, maps]
         weights = LogisticRegression(max_iter=2000).fit(means / (means.std(axis=0) + 1e-12), own).coef_[0]
         makers = np.argsort(-weights, kind="stable")[:dropped]
         by_lot = np.random.default_rng(self.seed).permutation(self.count)[:dropped]
         kinds = {"all": [], "without": makers, "by_lot": by_lot}
         names, rows, numbers = [], [], {"class": subject.data_classes[label], "samples": int(own.sum())}
         for kind, maps in kinds.items():
-            images = self.images(latents, labels, maps)
+            images = self.images(latents, labels, maps) if len(maps) else whole
             right = self._told(images) == target
             numbers[kind] = {"maps": sorted(map(int, maps)), "own": right[own].mean(), "others": right[~own].mean()}
             names.append(f"{_SAID[kind].format(len(maps))}: {right[own].mean():.0%}, others {right[~own].mean():.0%}")
@@ -104,8 +102,7 @@ class Forgetting:
 
     def _label(self, asked: str) -> int:
         names = self.subject.data_classes
-        known = {str(number): number for number in range(len(names))} | {name: at for at, name in enumerate(names)}
-        if asked not in known:
+        if asked not in (known := numbered(names)):
             raise UsageError(f"Expected one class of {', '.join(names) or 'data without any'}, given {asked}.")
         return known[asked]
 
@@ -114,5 +111,4 @@ class Forgetting:
         judge = self.subject.classifier
         if not judge.tells(self.subject.data_classes):
             raise UsageError("Expected a classifier of the data's own classes. Set --classifier=dataset.")
-        blocks = arrays.blocks(len(images), layers.BATCH)
-        return np.concatenate([judge.of_classes(judge.run(images[block])[1]).argmax(axis=1) for block in blocks])
+        return judge.of_classes(features(images, judge).logits).argmax(axis=1)

@@ -11,6 +11,7 @@ import numpy as np
 from tfdfm.analysis import panels
 from tfdfm.analysis.finding import Finding
 from tfdfm.analysis.subject import Subject
+from tfdfm.classifiers.binding import Classifier
 from tfdfm.classifiers.features import cached
 from tfdfm.errors import UsageError
 from tfdfm.metrics.authenticity import authenticity
@@ -34,7 +35,7 @@ def draw(subject: Subject, *, num: int = 1000, shown: int = 10, seed: int = 0) -
     per_pixel = in_pixels.distances / images[0].size
     numbers = {
         "authenticity": found.value,
-        "held_out_authenticity": _of_held_out(subject, real, num),
+        "held_out_authenticity": _of_held_out(subject, this.classifier, real, num),
         "classifier": this.classifier.record,
         "shown": {
             "seeds": [subject.seeds(num, seed)[place] for place in suspects.tolist()],
@@ -47,11 +48,11 @@ def draw(subject: Subject, *, num: int = 1000, shown: int = 10, seed: int = 0) -
     return Finding(panels.named_grid(cells, title, rows=("sample", "nearest in pixels", "in features")), numbers)
 
 
-def _of_held_out(subject: Subject, real: np.ndarray, num: int) -> float | None:
+def _of_held_out(subject: Subject, classifier: Classifier, real: np.ndarray, num: int) -> float | None:
     """Authenticity of as many held-out images of the data, evenly spaced; None where there are none."""
     try:
         pixels = subject.held_out.pixels
     except UsageError:
         return None
-    held_out = cached(pixels[:: -(-len(pixels) // num)], subject.classifier)
+    held_out = cached(pixels[:: -(-len(pixels) // num)], classifier)
     return authenticity(real, held_out.features).value

@@ -3,8 +3,8 @@ backpropagation which pixels it answers to; beside it the same of D with the wei
 Springenberg et al., 2015; Radford et al., 2016, figure 5).
 
 A unit is a map of a layer, where it says most. Its patch is all that its gradient reaches. Numbers: of each unit its
-responses, the places of its images in the data, and where there are classes the share of the commonest among its 20
-images: of random weights hardly more than chance.
+responses, the places of its images in the data, and where there are classes the commonest among its 20 images and its
+share of them. A conditional D is given the class, so that units of random weights answer to it alone.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ def draw(
     found = {}
     for name, network in (("trained", subject.discriminator), ("random weights", subject.untrained_discriminator)):
         given = labels if subject.classes else None
-        maps = layers.discriminated(subject, pixels, given, layer, network)  # [N, h, w, maps]
+        maps = layers.discriminated(network, pixels, given, layer)  # [N, h, w, maps]
         chosen = _chosen(units, found["trained"][0] if found else maps, num)
         cells, numbers = _looked_at(network, pixels, labels, given, maps, chosen, layer, shown)
         title = f"{subject.title}: {name}"
@@ -69,10 +69,11 @@ def _looked_at(network, pixels, labels, given, maps, units, layer, shown) -> tup
         places = np.stack(np.unravel_index(answers[top].argmax(axis=1), (height, width)), 1)
         of_top = None if given is None else given[top]
         plain, guided = backpropagated(network, pixels[top], of_top, layer, unit, places)
-        patches = [_enlarged(image, _field(gradient)) for image, gradient in zip(pixels[top], plain, strict=True)]
+        fields = [_field(gradient) for gradient in plain]
+        patches = [_enlarged(image, field) for image, field in zip(pixels[top], fields, strict=True)]
         rows.append(np.concatenate([pixels[top], patches, [_visible(each) for each in guided]]))
         about = {"unit": unit, "responses": answers[top].max(axis=1).tolist(), "images": top.tolist()}
-        about["patches"] = [list(map(int, _field(gradient))) for gradient in plain]  # top, bottom, left, right
+        about["patches"] = [list(map(int, field)) for field in fields]  # top, bottom, left, right
         if labels is not None:
             counts = np.bincount(labels[order[:PURITY]])
             about |= {"class": int(counts.argmax()), "purity": float(counts.max() / counts.sum())}
