@@ -16,17 +16,7 @@ from tfdfm.sampling.sampler import Local
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Runs of two steps, made once for each set of changes."""
-    folder, done = tmp_path_factory.mktemp("runs"), {}
-
-    def make(**changes):
-        key = json.dumps(changes)
-        if key not in done:
-            done[key] = folder / str(len(done))
-            flags = commands.flags(steps=2, jit="off", **changes)
-            train.main(cli.parse(["", *flags, f"--run_dir={done[key]}"], train.define, ""))
-        return done[key]
-
-    return make
+    return commands.maker(tmp_path_factory.mktemp("runs"), steps=2, jit="off")
 
 
 def draw(run_dir, *arguments):

@@ -6,22 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfdfm import analyse, cli, train
+from tfdfm import analyse, cli
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """Runs of four steps on digits, made once for each set of changes."""
-    folder, done = tmp_path_factory.mktemp("runs"), {}
-
-    def make(name: str, **changes):
-        if name not in done:
-            done[name] = folder / name
-            flags = commands.flags(**{"steps": 4, "jit": "off"} | changes)
-            train.main(cli.parse(["", *flags, f"--run_dir={done[name]}"], train.define, ""))
-        return done[name]
-
-    return make
+    return commands.maker(tmp_path_factory.mktemp("runs"), steps=4, jit="off")
 
 
 @pytest.fixture

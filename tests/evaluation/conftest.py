@@ -1,22 +1,13 @@
 import commands
 import pytest
 
-from tfdfm import cli, evaluate, sample, train
+from tfdfm import cli, evaluate, sample
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """Runs of two steps on digits, made once for each set of changes."""
-    folder, done = tmp_path_factory.mktemp("runs"), {}
-
-    def make(name: str, **changes):
-        if name not in done:
-            done[name] = folder / name
-            flags = commands.flags(steps=2, jit="off", **changes)
-            train.main(cli.parse(["", *flags, f"--run_dir={done[name]}"], train.define, ""))
-        return done[name]
-
-    return make
+    return commands.maker(tmp_path_factory.mktemp("runs"), steps=2, jit="off")
 
 
 @pytest.fixture

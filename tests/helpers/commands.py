@@ -1,5 +1,6 @@
 """Commands as a user runs them, on the smallest run that still has everything, and what a run leaves behind."""
 
+import json
 import os
 import runpy
 import signal
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tfdfm import cli
+from tfdfm import train as training
 from tfdfm.runs import metrics_log
 
 TOY = {
@@ -38,6 +41,21 @@ def flags(**changes) -> list[str]:
 def train(run_dir, *more: str, **changes) -> list[str]:
     """The arguments of a training command; `python -m tfdfm.train` in front of them."""
     return [sys.executable, "-m", "tfdfm.train", f"--run_dir={run_dir}", *flags(**changes), *more]
+
+
+def maker(folder: Path, **always):
+    """make(name, **changes): the directory of a run of the toy, trained in this process once for each of both."""
+    done = {}
+
+    def make(name: str = "", **changes) -> Path:
+        key = name, json.dumps(changes)
+        if key not in done:
+            done[key] = folder / (name or str(len(done)))
+            arguments = [*flags(**always | changes), f"--run_dir={done[key]}"]
+            training.main(cli.parse(["", *arguments], training.define, ""))
+        return done[key]
+
+    return make
 
 
 def run(command: list, code: int = 0, timeout: int = 300, **how) -> subprocess.CompletedProcess:
