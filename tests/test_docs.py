@@ -50,11 +50,11 @@ def test_links_and_pictures_lead_somewhere(path):
 
 @pytest.mark.parametrize("folder", ["tfdfm", "configs", "docs", "tests", "tools", "serving", "examples", "."])
 def test_files_that_are_named_are_there(folder):
-    """tests/test_digits.py, say: from the root, whoever names it. hinge.py stands for the reader's own."""
+    """tests/test_digits.py, say: from the root, whoever names it. gap.py stands for the reader's own."""
     for path in (ROOT / folder).glob("*" if folder == "." else "**/*"):
         if path.suffix in (".py", ".md", ".sh"):
             for name in re.findall(r"(?<![\w./-])(?:tfdfm|tests|tools|configs|docs)/[\w/]+\.\w+", path.read_text()):
-                assert (ROOT / name).exists() or name.endswith("/hinge.py"), f"{path.name} names {name}"
+                assert (ROOT / name).exists() or name.endswith("/gap.py"), f"{path.name} names {name}"
 
 
 def test_every_short_name_of_a_paper_is_explained():

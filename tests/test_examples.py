@@ -31,10 +31,10 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path):
 
 
 def test_the_recipe_beside_an_objective_trains(tmp_path):
-    path = EXAMPLES / "digits_hinge.py"
-    assert recipes.check(recipes.recipe(str(path))).hinge.margin == 1.0
-    commands.run(commands.train(tmp_path / "run", f"--config={path}", "--config.hinge.margin=0.5", steps=2, jit="off"))
-    assert {"generator/hinge", "generator/dfm"} <= commands.lines(tmp_path / "run")[-1].keys()
+    path = EXAMPLES / "digits_gap.py"
+    assert recipes.check(recipes.recipe(str(path))).gap.margin == 1.0
+    commands.run(commands.train(tmp_path / "run", f"--config={path}", "--config.gap.margin=0.5", steps=2, jit="off"))
+    assert {"generator/gap", "generator/dfm"} <= commands.lines(tmp_path / "run")[-1].keys()
 
 
 @pytest.mark.slow

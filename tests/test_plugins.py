@@ -10,11 +10,11 @@ from tfdfm import networks, objectives, plugins, recipes
 from tfdfm.errors import UsageError
 from tfdfm.networks.layers import Network
 
-HINGE = """
+GAP = """
 import tensorflow as tf
 from tfdfm.objectives.base import ADVERSARIAL, Objective
 
-class Hinge(Objective):
+class Gap(Objective):
     primary, players = True, ADVERSARIAL
 
     def __init__(self, margin: float = 1.0):
@@ -27,7 +27,7 @@ class Hinge(Objective):
         return {"data": tf.nn.relu(self.margin - real), "samples": tf.nn.relu(self.margin + fake)}
 
     def generator_loss(self, forward):
-        return {"hinge": -forward.fake.score}
+        return {"gap": -forward.fake.score}
 
     def after_step(self, networks, logs, *, moved):
         self.updates.assign_add(1.0)
@@ -54,7 +54,7 @@ def outside(tmp_path, monkeypatch):
     package = tmp_path / "outside"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "hinge.py").write_text(HINGE)
+    (package / "gap.py").write_text(GAP)
     (package / "nets.py").write_text(NETWORKS)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{commands.os.environ['PYTHONPATH']}")
@@ -70,14 +70,14 @@ def config(*assignments: str):
 
 def test_keys_of_a_term_are_the_recipes_whatever_comes_first(outside):
     for order in (
-        ("hinge.margin=2", "terms=outside.hinge:Hinge,dfm"),
-        ("terms=outside.hinge:Hinge,dfm", "hinge.margin=2"),
+        ("gap.margin=2", "terms=outside.gap:Gap,dfm"),
+        ("terms=outside.gap:Gap,dfm", "gap.margin=2"),
     ):
         found = config(*order)
-        assert found.hinge.margin == 2.0 and found.terms == ("outside.hinge:Hinge", "dfm")
-    assert config("terms=outside.hinge:Hinge").hinge.margin == 1.0
-    with pytest.raises(UsageError, match="Unknown key 'hinge.slope'"):
-        config("terms=outside.hinge:Hinge", "hinge.slope=2")
+        assert found.gap.margin == 2.0 and found.terms == ("outside.gap:Gap", "dfm")
+    assert config("terms=outside.gap:Gap").gap.margin == 1.0
+    with pytest.raises(UsageError, match="Unknown key 'gap.slope'"):
+        config("terms=outside.gap:Gap", "gap.slope=2")
 
 
 def test_a_network_brings_its_own_keys_and_loses_those_of_the_one_before(outside):
@@ -87,48 +87,48 @@ def test_a_network_brings_its_own_keys_and_loses_those_of_the_one_before(outside
 
 
 def test_it_trains_resumes_samples_and_exports_like_the_packages_own(outside, tmp_path):
-    terms, network = "--config.terms=outside.hinge:Hinge,dfm", "--config.generator.network=outside.nets:LinearGenerator"
+    terms, network = "--config.terms=outside.gap:Gap,dfm", "--config.generator.network=outside.nets:LinearGenerator"
     flags = [flag for flag in commands.flags(jit="off") if "generator.width" not in flag]
-    start = [sys.executable, "-m", "tfdfm.train", *flags, terms, network, "--config.hinge.margin=2"]
+    start = [sys.executable, "-m", "tfdfm.train", *flags, terms, network, "--config.gap.margin=2"]
     commands.run([*start, f"--run_dir={tmp_path / 'whole'}", "--steps=4"])
     commands.run([*start, f"--run_dir={tmp_path / 'parts'}", "--steps=2"])
     commands.run([*start, f"--run_dir={tmp_path / 'parts'}", "--steps=4"])
     commands.assert_same(tmp_path / "whole", tmp_path / "parts")
     state = commands.state(commands.checkpoints(tmp_path / "whole")[-1])
-    assert {name.split("/")[0] for name in state} >= {"hinge", "dfm"} - {"dfm"}
+    assert {name.split("/")[0] for name in state} >= {"gap", "dfm"} - {"dfm"}
     for command in ("sample", "export"):
         commands.run([sys.executable, "-m", f"tfdfm.{command}", f"--run_dir={tmp_path / 'whole'}"])
     assert (tmp_path / "whole" / "sample-seed0.png").exists() and (tmp_path / "whole" / "export" / "1").is_dir()
 
 
 def test_files_beside_a_recipe_are_found_from_anywhere(tmp_path, monkeypatch):
-    (tmp_path / "hinge.py").write_text(HINGE)
+    (tmp_path / "gap.py").write_text(GAP)
     (tmp_path / "nets.py").write_text(NETWORKS)
     (tmp_path / "mine.py").write_text(
         "from tfdfm.recipes import recipe\n"
         "def get_config():\n"
         "    config = recipe('digits')\n"
-        "    config.terms = ('hinge', 'dfm')\n"
+        "    config.terms = ('gap', 'dfm')\n"
         "    config.generator = dict(network='nets.py:LinearGenerator', gain=2.0)\n"
         "    return config\n"
     )
     found = recipes.check(recipes.recipe(str(tmp_path / "mine.py")))
-    assert found.terms == (f"{tmp_path / 'hinge.py'}:Hinge", "dfm") and found.hinge.margin == 1.0
+    assert found.terms == (f"{tmp_path / 'gap.py'}:Gap", "dfm") and found.gap.margin == 1.0
     assert found.generator.to_dict() == {"network": f"{tmp_path / 'nets.py'}:LinearGenerator", "gain": 2.0}
     monkeypatch.chdir("/")
-    assert objectives.find(found.terms[0]).__name__ == "Hinge"
+    assert objectives.find(found.terms[0]).__name__ == "Gap"
 
 
 def test_installed_packages_offer_theirs_by_entry_points(outside, monkeypatch):
     offered = {
-        "tfdfm.objectives": [EntryPoint("outside_hinge", "outside.hinge:Hinge", "tfdfm.objectives")],
+        "tfdfm.objectives": [EntryPoint("outside_gap", "outside.gap:Gap", "tfdfm.objectives")],
         "tfdfm.networks": [EntryPoint("Linear", "outside.nets:LinearGenerator", "tfdfm.networks")],
     }
     monkeypatch.setattr(plugins, "entry_points", lambda group: offered[group])
     monkeypatch.setattr(plugins, "offered", plugins.offered.__wrapped__)  # which remembers
-    assert objectives.find("outside_hinge").__name__ == "Hinge" and "outside_hinge" in objectives.primaries()
-    found = config("terms=outside_hinge,dfm", "outside_hinge.margin=3", "generator.network=Linear")
-    assert found.outside_hinge.margin == 3.0 and found.generator.gain == 1.0
+    assert objectives.find("outside_gap").__name__ == "Gap" and "outside_gap" in objectives.primaries()
+    found = config("terms=outside_gap,dfm", "outside_gap.margin=3", "generator.network=Linear")
+    assert found.outside_gap.margin == 3.0 and found.generator.gain == 1.0
     with pytest.raises(UsageError, match="Unknown encoder 'Linear'"):
         networks.find("encoder", "Linear")
 
@@ -137,13 +137,13 @@ def test_installed_packages_offer_theirs_by_entry_points(outside, monkeypatch):
     ("name", "message"),
     [
         (
-            "nowhere.hinge:Hinge",
-            "Cannot import 'nowhere.hinge' .*No module named 'nowhere'.*such as mypackage.hinge:Hinge",
+            "nowhere.gap:Gap",
+            "Cannot import 'nowhere.gap' .*No module named 'nowhere'.*such as mypackage.gap:Gap",
         ),
-        ("nowhere/hinge.py:Hinge", "Cannot import 'nowhere/hinge.py'"),
-        ("outside.hinge:Hing", "Expected in 'outside.hinge' a class 'Hing' of Objective"),
+        ("nowhere/gap.py:Gap", "Cannot import 'nowhere/gap.py'"),
+        ("outside.gap:Hing", "Expected in 'outside.gap' a class 'Hing' of Objective"),
         ("outside.nets:LinearGenerator", "of Objective, as in"),
-        ("hinge", "Unknown term 'hinge'.*Or mypackage.hinge:Hinge"),
+        ("gap", "Unknown term 'gap'.*Or mypackage.gap:Gap"),
     ],
 )
 def test_what_cannot_be_found_is_one_line(outside, name, message):
@@ -153,7 +153,7 @@ def test_what_cannot_be_found_is_one_line(outside, name, message):
 
 
 def test_a_class_named_like_another_key_is_refused(outside):
-    (outside / "steps.py").write_text(HINGE.replace("class Hinge", "class Steps"))
+    (outside / "steps.py").write_text(GAP.replace("class Gap", "class Steps"))
     with pytest.raises(UsageError, match="under 'steps', which is taken"):
         config("terms=outside.steps:Steps")
 

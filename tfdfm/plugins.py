@@ -1,6 +1,6 @@
 """Classes from outside the package: of an installed module, of a file, or by entry point.
 
-"mypackage.hinge:Hinge" names a class of a module that Python finds, "folder/hinge.py:Hinge" one of a file. A package
+"mypackage.gap:Gap" names a class of a module that Python finds, "folder/gap.py:Gap" one of a file. A package
 that is installed offers its own under short names, by the entry points `tfdfm.objectives` and `tfdfm.networks`.
 """
 
@@ -56,7 +56,7 @@ def load(name: str, base: type, example: str) -> type:
 
 
 def beside(folder: Path, name: str, base: type) -> str:
-    """A name as a recipe in `folder` means it: files are sought there, and "hinge" may be the class in hinge.py."""
+    """A name as a recipe in `folder` means it: files are sought there, and "gap" may be the class in gap.py."""
     place, colon, name_of_class = name.rpartition(":")
     if colon and place.endswith(".py"):
         return f"{(folder / place).resolve()}:{name_of_class}"

@@ -15,8 +15,11 @@ from tfdfm.errors import UsageError
 from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.base import Objective
 from tfdfm.objectives.dfm import DenoisingFeatureMatching
+from tfdfm.objectives.hinge import Hinge
+from tfdfm.objectives.least_squares import LeastSquares
 from tfdfm.objectives.minimax import Minimax
 from tfdfm.objectives.nonsaturating import NonSaturating
+from tfdfm.objectives.relativistic import Relativistic
 from tfdfm.training import build
 
 REAL, FAKE = np.array([0.0, np.log(3), -1.0]), np.array([0.0, -np.log(3), 2.0])
@@ -55,6 +58,25 @@ def test_nonsaturating():
     check(ours, {name: value.numpy() for name, value in original.items()})
 
 
+def test_hinge():
+    """Of D's scores 0, log 3, -1 of data and 0, -log 3, 2 of samples."""
+    check(Hinge().discriminator_loss(FORWARD), {"data": [1, 0, 2], "samples": [1, 0, 3]})
+    check(Hinge().generator_loss(FORWARD), {"hinge": -FAKE})
+    assert float(Hinge().diagnostics(FORWARD, {})["discriminator/gap"]) == pytest.approx(REAL.mean() - FAKE.mean())
+
+
+def test_least_squares():
+    check(LeastSquares().discriminator_loss(FORWARD), {"data": (REAL - 1) ** 2 / 2, "samples": FAKE**2 / 2})
+    check(LeastSquares().generator_loss(FORWARD), {"least_squares": (FAKE - 1) ** 2 / 2})
+
+
+def test_relativistic_pairs():
+    check(Relativistic().discriminator_loss(FORWARD), {"relativistic": np.log1p(np.exp(FAKE - REAL))})
+    check(Relativistic().generator_loss(FORWARD), {"relativistic": np.log1p(np.exp(REAL - FAKE))})
+    np.testing.assert_allclose(Relativistic().discriminator_loss(FORWARD)["relativistic"][1], np.log(10 / 9), rtol=1e-6)
+    assert float(Relativistic().diagnostics(FORWARD, {})["discriminator/pairs_right"]) == pytest.approx(1 / 3)
+
+
 def test_smoothing_is_one_sided():
     losses = NonSaturating(smoothing=0.1).discriminator_loss(FORWARD)
     p = sigmoid(REAL)
@@ -78,7 +100,7 @@ def test_losses_stay_finite_far_out():
     forward = SimpleNamespace(
         real=DiscriminatorOutput(tf.constant([-1e4])), fake=DiscriminatorOutput(tf.constant([1e4]))
     )
-    for game in (Minimax(), NonSaturating(smoothing=0.1)):
+    for game in (Minimax(), NonSaturating(smoothing=0.1), Hinge(), LeastSquares(), Relativistic()):
         for losses in (game.discriminator_loss(forward), game.generator_loss(forward)):
             assert all(np.isfinite(value).all() for value in losses.values())
 
@@ -87,7 +109,12 @@ def test_terms_are_found_by_module_name():
     assert {"minimax", "nonsaturating", "dfm"} <= set(objectives.names())
     assert objectives.find("nonsaturating") is NonSaturating and objectives.find("minimax") is Minimax
     assert objectives.find("dfm") is DenoisingFeatureMatching
-    assert objectives.parameters("dfm") == {"weight": 0.03, "sigma": 1.0, "anneal_steps": 0}
+    assert objectives.parameters("dfm") == {
+        "weight": 0.03,
+        "sigma": 1.0,
+        "anneal_steps": 0,
+        "gradient_ratio": 0.0,
+    }
     assert set(objectives.primaries()) >= {"minimax", "nonsaturating"} and "dfm" not in objectives.primaries()
 
 
@@ -106,12 +133,12 @@ def late(tmp_path, monkeypatch):
         "    def __init__(self, slope: float = 2.0):\n"
         "        super().__init__()\n"
     )
-    (tmp_path / "hinge.py").write_text(
+    (tmp_path / "gap.py").write_text(
         re.search(r"```python\n(import tensorflow.*?)```", README.read_text(), re.DOTALL)[1]
     )
     monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(tmp_path)])
     yield
-    for name in ("late", "hinge"):
+    for name in ("late", "gap"):
         sys.modules.pop(f"tfdfm.objectives.{name}", None)
         vars(objectives).pop(name, None)
 
@@ -124,10 +151,10 @@ def test_a_new_objective_is_one_file(late):
 
 
 def test_the_readmes_objective_trains(late):
-    trainer = toys.trainer(terms=("hinge", "dfm"))
+    trainer = toys.trainer(terms=("gap", "dfm"))
     before = toys.state(trainer)
     logs = toys.stepper(trainer, graph=False)(toys.batch())
-    assert logs.keys() >= {"generator/hinge", "generator/dfm", "discriminator/data", "discriminator/samples"}
+    assert logs.keys() >= {"generator/gap", "generator/dfm", "discriminator/data", "discriminator/samples"}
     after = toys.state(trainer)
     assert all((before[name] != after[name]).any() for name in before if name.endswith("kernel"))
 

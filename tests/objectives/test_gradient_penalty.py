@@ -23,6 +23,10 @@ class Linear:
         self.images, self.generated, self.labels = tf.zeros([batch, 4, 4, 1]), tf.ones([batch, 4, 4, 1]), None
         self.random = Random(0, tf.constant(0, tf.int64), tf.constant(0, tf.int64))
 
+    def discriminate(self, images, purpose, statistics, *, labels):
+        assert purpose == "penalty" and statistics is None
+        return self.networks["discriminator"](images, labels=labels)
+
 
 @pytest.mark.parametrize(("norm", "penalty"), [(1.0, 0.0), (3.0, 40.0), (0.0, 10.0)])
 def test_the_penalty_of_a_linear_critic(norm, penalty):
@@ -43,6 +47,20 @@ def test_the_penalty_is_taken_between_data_and_samples_and_not_felt_by_g():
     assert (between == between[:, :1, :1]).all()  # one place on the line for an image
     places = between[:, 0, 0, 0]
     assert 0 <= places.min() < 0.1 and 0.9 < places.max() < 1
+
+
+def test_instance_noise_is_on_the_images_between():
+    """D is shown nothing but noisy images, the penalty's too."""
+    from tfdfm.objectives.instance_noise import InstanceNoise
+
+    trainer, seen = toys.trainer(**GP, discriminator={"network": "DCGAN", "width": 4, "batch_norm": False}), []
+    critic = trainer.networks["discriminator"]
+    for terms in ((), (InstanceNoise(sigma=0.3),)):
+        forward = toys.forward(trainer, terms=terms)
+        forward.networks = trainer.networks | {"discriminator": lambda x, **_: seen.append(x.numpy()) or critic(x)}
+        GradientPenalty().discriminator_loss(forward)
+    noise = seen[1] - seen[0]
+    assert noise.std() == pytest.approx(0.3, rel=0.05) and abs(noise.mean()) < 0.03
 
 
 def test_the_norm_is_each_examples_own():

@@ -70,7 +70,7 @@ def test_overrides_take_the_type_of_what_they_replace():
     assert recipes.override(recipes.defaults(), {"terms": "('minimax',)"}).terms == ("minimax",)
 
 
-@pytest.mark.parametrize("text", ["hinge", "('hinge', 2)", "['minimax', 'dmf']"])
+@pytest.mark.parametrize("text", ["gap", "('gap', 2)", "['minimax', 'dmf']"])
 def test_terms_that_do_not_exist_are_refused(text):
     with pytest.raises(UsageError):
         recipes.check(recipes.override(recipes.defaults(), {"terms": text}))

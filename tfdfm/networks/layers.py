@@ -21,9 +21,14 @@ class BatchStatistics:
     def __init__(self, synchronised: bool = False):
         self.synchronised = synchronised
         self.recorded: list[tuple[keras.Variable, tf.Tensor]] = []
+        self.kept: list[tuple[keras.Variable, tf.Tensor]] = []
 
     def record(self, variable: keras.Variable, value: tf.Tensor) -> None:
         self.recorded.append((variable, value))
+
+    def keep(self, variable: keras.Variable, value: tf.Tensor) -> None:
+        """A layer's state, which becomes `value` as it is."""
+        self.kept.append((variable, value))
 
 
 class BatchNorm(keras.layers.Layer):

@@ -8,7 +8,7 @@ from tfdfm import plugins
 from tfdfm.errors import UsageError, nearest
 from tfdfm.objectives.base import Objective
 
-EXAMPLE = "mypackage.hinge:Hinge or folder/hinge.py:Hinge"
+EXAMPLE = "mypackage.gap:Gap or folder/gap.py:Gap"
 
 
 def names() -> list[str]:

@@ -28,6 +28,7 @@ class Objective(tf.Module):
     forward: type[Forward] = Forward  # the passes that a primary objective needs
     takes_codes: bool = False  # whether its D takes images together with their codes
     conditional: bool = False  # whether G must take labels
+    gradient_norms_every: int = 0  # steps at which `after_step` needs the norms of G's gradients; 0: as they are logged
     supervised: bool = False  # whether it learns from a batch of labelled images, `forward.labelled`
 
     def __init__(self):

@@ -26,7 +26,7 @@ class GradientPenalty(Objective):
     def discriminator_loss(self, forward: Forward) -> Losses:
         place = forward.random.uniform("penalty", [forward.images.shape[0], 1, 1, 1])
         between = forward.images + place * (tf.stop_gradient(forward.generated) - forward.images)  # [B, H, W, C]
-        norm = gradient_norm(lambda x: forward.networks["discriminator"](x, labels=forward.labels).score, between)
+        norm = gradient_norm(lambda x: forward.discriminate(x, "penalty", None, labels=forward.labels).score, between)
         return {"gradient_penalty": self.weight * tf.square(norm - 1.0)}
 
 

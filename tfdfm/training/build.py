@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 from tfdfm import networks, objectives
 from tfdfm.errors import UsageError
 from tfdfm.networks import Network
+from tfdfm.networks.denoisers import Whitening
 from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives import Objective
 from tfdfm.objectives.forward import Forward
@@ -79,7 +80,12 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     terms = {short(term): objectives.find(term)(**config[short(term)]) for term in config.terms}
     owners = {player: owned for objective in terms.values() for player, owned in objective.players.items()}
     nets = _networks(config, channels, num_classes, terms, {name for owned in owners.values() for name in owned})
-    for objective in terms.values():
+    for term, objective in terms.items():
+        if objective.gradient_norms_every and config.batch_norm == "synchronised":
+            raise UsageError(
+                f"The term {term!r} balances gradients' norms, which batch_norm=synchronised does not measure. "
+                f"Set --config.{term}.gradient_ratio=0 or --config.batch_norm=local."
+            )
         objective.build(nets)
     players = [
         Player(name, owned, optimizers.make(name, config.optimizer), name == "discriminator")
@@ -134,25 +140,29 @@ def _networks(config, channels: int, num_classes: int, terms: dict[str, Objectiv
     _check_needs(terms, output, nets)
     if "denoiser" in wanted:
         nets["denoiser"] = _denoiser(config, nets["discriminator"])
+    if "sample_denoiser" in wanted:
+        nets["sample_denoiser"] = _denoiser(config, nets["discriminator"], "sample_denoiser")
     if "separator" in wanted:
         nets["separator"] = _separator(config, forward)
     return nets
 
 
-def _network(config: ConfigDict, player: str, *args) -> Network:
+def _network(config: ConfigDict, player: str, *args, name: str = "") -> Network:
     parameters = config[player].to_dict()
     kind = networks.find(player, parameters.pop("network"))
     full = any(player in objectives.find(term).full_precision for term in config.terms)
     choice = "float32" if full else config.precision
     dtype = distribution.precision(choice, convolutional=kind.convolutional)
-    return kind(*args, **parameters, seed=key(config.seed, player), dtype=dtype, name=player)
+    return kind(*args, **parameters, seed=key(config.seed, name or player), dtype=dtype, name=name or player)
 
 
-def _denoiser(config: ConfigDict, discriminator: Network) -> Network:
+def _denoiser(config: ConfigDict, discriminator: Network, name: str = "denoiser") -> Network:
     features = discriminator.num_features
     if config.denoiser.network == "FullyConnected" and config.denoiser.width < features:
         logging.warning("The denoiser's layers (%d) are narrower than Phi (%d).", config.denoiser.width, features)
-    made = _network(config, "denoiser", discriminator.feature_shape)
+    made = _network(config, "denoiser", discriminator.feature_shape, name=name)
+    if isinstance(made, Whitening):
+        made.scaled(tf.zeros([1, features]))
     made(tf.zeros([1, features]))
     return made
 

@@ -44,6 +44,7 @@ class Gradients(NamedTuple):
     of_players: dict[str, list[tf.Tensor]]  # by player, for its own weights
     logs: dict[str, tf.Tensor]  # losses and diagnostics
     statistics: dict[str, tf.Tensor]  # of the batch, by the path of the population statistic that learns from them
+    states: dict[str, tf.Tensor]  # what layers keep of this update, by the variable's path
 
 
 class JointUpdate:
@@ -108,8 +109,9 @@ class JointUpdate:
         logs = flat(shares)
         logs |= {name: self._share(value) for name, value in self.diagnostics(forward, losses, who).items()}
         logs |= self._gradient_norms(tape, shares.get("generator", {}), logged)
-        recorded = forward.tracked.recorded if forward.tracked else []
-        return Gradients(gradients, logs, {variable.path: value for variable, value in recorded})
+        recorded, kept = (forward.tracked.recorded, forward.tracked.kept) if forward.tracked else ([], [])
+        statistics, states = ({variable.path: value for variable, value in of} for of in (recorded, kept))
+        return Gradients(gradients, logs, statistics, states)
 
     def forward(self, batch: dict[str, tf.Tensor], step: tf.Tensor, position: tf.Tensor, number: int = 0) -> Forward:
         """The forward passes of one update; arguments as of `gradients`."""

@@ -87,6 +87,8 @@ class Trainer(Prebuilt):
         step = tf.identity(self.step.value)
         position = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64) * share
         logged = tf.convert_to_tensor(self.schedule.logged(step + 1))
+        for every in {of.gradient_norms_every for of in self.joint_update.objectives.values()} - {0}:
+            logged |= tf.equal(step % every, 0)
         found = self._gradients(batch, step, position, number=tf.constant(number), who=who, logged=logged)
         with tf.control_dependencies(tf.nest.flatten(found)):  # everything is computed before anything is updated
             logs = _sum_over_replicas(found.logs)
@@ -102,6 +104,8 @@ class Trainer(Prebuilt):
         for path, value in found.statistics.items():
             variable = self.joint_update.populations[path]
             variable.assign(variable.value + (value - variable.value) * (1.0 - BatchNorm.momentum))
+        for path, value in found.states.items():
+            self.joint_update.populations[path].assign(value)
         if self.ema_generator and "generator" in found.of_players:
             decay = self.joint_update.settings.ema_decay
             for mean, now in zip(self.ema_generator.variables, self.networks["generator"].variables, strict=True):

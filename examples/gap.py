@@ -1,7 +1,7 @@
-"""The hinge game (Lim & Ye, 2017), as an objective of one's own: beside a recipe, or by its path.
+"""The hinge game (Lim & Ye, 2017) with a margin to choose: an objective of one's own, beside a recipe or by its path.
 
-python -m tfdfm.train --config=examples/digits_hinge.py --config.hinge.margin=0.5
-python -m tfdfm.train --config=digits --config.terms=examples/hinge.py:Hinge,dfm
+python -m tfdfm.train --config=examples/digits_gap.py --config.gap.margin=0.5
+python -m tfdfm.train --config=digits --config.terms=examples/gap.py:Gap,dfm
 """
 
 import tensorflow as tf
@@ -10,7 +10,7 @@ from tfdfm.objectives.base import ADVERSARIAL, Losses, Objective
 from tfdfm.objectives.forward import Forward
 
 
-class Hinge(Objective):
+class Gap(Objective):
     """D separates the scores of data and samples by two margins; G raises those of its samples.
 
     Args:
@@ -28,4 +28,4 @@ class Hinge(Objective):
         return {"data": tf.nn.relu(self.margin - real), "samples": tf.nn.relu(self.margin + fake)}
 
     def generator_loss(self, forward: Forward) -> Losses:
-        return {"hinge": -forward.fake.score}
+        return {"gap": -forward.fake.score}
