@@ -38,6 +38,8 @@ def toy(name: str, **changes):
         "ImprovedGANFullyConnected",
     ):  # its last layers have a quarter of that
         config.discriminator.width = 16
+    if config.generator.network == "R3GAN":
+        config.generator.group = config.discriminator.group = 4
     config.denoiser.update(depth=2, width=64)
     config.optimizer.epsilon = 1e-3
     if "ali" in config.terms:  # weights N(0, 0.01) and no batch norm in D: narrow networks say next to nothing
