@@ -101,7 +101,12 @@ def trained(name: str, *, graph: bool = True, jit: bool = False, replicas: int =
 
 
 def _loosen(trainer):
-    """A ladder's combinators start at zero, and nothing but the lowest would learn in the first step."""
+    """A ladder's combinators start at zero, and nothing but the lowest would learn in the first step; so do the last
+    layers of R3GAN's blocks."""
+    for network in trainer.networks.values():
+        for place, block in enumerate(sum(getattr(network, "stages", []), [])):
+            kernel = block.narrow.kernel
+            kernel.assign(np.random.default_rng(place).normal(0, 0.1, kernel.shape))
     for place, lateral in enumerate(getattr(trainer.networks.get("discriminator"), "laterals", [])):
         for number, weight in enumerate(lateral.trainable_variables):
             weight.assign_add(np.random.default_rng([place, number]).normal(0, 0.1, weight.shape))
