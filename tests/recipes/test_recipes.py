@@ -185,3 +185,11 @@ def test_a_key_of_a_term_that_the_recipe_has_not_is_refused():
         UsageError, match=r"--config.dfm.sigma has no effect: the recipe's terms are \('nonsaturating',\)"
     ):
         recipes.override(recipes.recipe("digits_gan"), {"dfm.sigma": "2"})
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"), [("denoiser.whiten", "true", True), ("discriminator.batch_norm", "False", False)]
+)
+def test_a_networks_keys_can_be_set_where_the_recipe_leaves_them_at_their_defaults(key, text, value):
+    kind, name = key.split(".")
+    assert recipes.override(recipes.recipe("cifar10"), {key: text})[kind][name] is value

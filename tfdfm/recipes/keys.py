@@ -83,6 +83,11 @@ def override(config: ConfigDict, assignments: dict[str, str]) -> ConfigDict:
         holder = config
         for parent in parents:
             holder = holder.get(parent) if isinstance(holder, ConfigDict) else None
+        if parents and parents[0] in networks.KINDS and isinstance(holder, ConfigDict) and leaf not in holder:
+            known = networks.parameters(parents[0], holder.network)  # recipes leave out keys at their defaults
+            config[parents[0]] = holder = ConfigDict(
+                holder.to_dict() | {key: known[key] for key in {leaf} & known.keys()}
+            )
         if not isinstance(holder, ConfigDict) or leaf not in holder or isinstance(holder[leaf], ConfigDict):
             raise UsageError(nearest("key", path, flat(config)) + f" Given --config.{path}={text}.")
         if parents and parents[0] in unused(config.terms):
