@@ -52,7 +52,7 @@ def mistake(call):
         ("--config.dfm.sigm=3", r"Unknown key 'dfm.sigm'. Did you mean 'dfm.sigma'\?"),
         ("--config.dfm=3", r"Unknown key 'dfm'"),
         ("--config.=3", r"Unknown key ''"),
-        ("--config.terms=nonsaturating,dmf", r"Unknown term 'dmf'. Did you mean 'dfm'\? Known: acgan, .* dfm, ebgan"),
+        ("--config.terms=nonsaturating,dmf", r"Unknown term 'dmf'. Did you mean 'dfm'\? Known: acgan, .* dfm, .*ebgan"),
         ("--config.terms=dfm", r"Expected one term that trains G by itself .*minimax.* given none"),
         ("--config.terms=minimax,nonsaturating", r"Expected one term .* given minimax, nonsaturating"),
         ("--config.terms=minimax,dfm,dfm", "each term once"),
