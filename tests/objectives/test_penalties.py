@@ -8,7 +8,8 @@ import toys
 from tfdfm.errors import UsageError
 from tfdfm.networks.outputs import DiscriminatorOutput
 from tfdfm.objectives.forward import Forward
-from tfdfm.objectives.r1 import R1, squared_gradient_norm
+from tfdfm.objectives.gradient_penalty import squared_gradient_norm
+from tfdfm.objectives.r1 import R1
 from tfdfm.objectives.r2 import R2
 from tfdfm.random import Random
 

@@ -3,7 +3,6 @@
 import math
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfdfm.errors import UsageError
@@ -54,9 +53,6 @@ class R3GANNetwork(Network):
         """1x1: the same matrix at each place, of vectors too."""
         initial = keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal", seed=self.next_seed())
         return self.dense(maps, kernel_initializer=initial)
-
-    def weight(self, name: str, shape: list[int], initializer) -> keras.Variable:
-        return self.add_weight(name=name, shape=shape, initializer=initializer)
 
 
 class ResidualBlock(keras.layers.Layer):
@@ -120,7 +116,7 @@ class R3GANGenerator(R3GANNetwork):
     ):
         super().__init__(image_size, width, blocks, group, seed, **kwargs)
         self.num_classes = num_classes
-        self.basis = self.weight("basis", [4, 4, width], self.normal(1.0))
+        self.basis = self.add_weight(name="basis", shape=[4, 4, width], initializer=self.normal(1.0))
         self.project, self.to_pixels = self.pointwise(width), self.pointwise(channels)
         if num_classes:
             self.embed = self.pointwise(EMBEDDING)
@@ -166,7 +162,7 @@ class R3GANDiscriminator(R3GANNetwork):
         self.num_classes = num_classes
         self.feature_shape, self.num_features = (1, 1, width), width
         self.from_pixels = self.pointwise(width)
-        self.basis = self.weight("basis", [4, 4, width], self.normal(1 / 4))
+        self.basis = self.add_weight(name="basis", shape=[4, 4, width], initializer=self.normal(1 / 4))
         self.head = self.pointwise(width if num_classes else 1)
         if num_classes:
             self.embed = self.pointwise(width, 1 / math.sqrt(width))
@@ -203,8 +199,7 @@ def doubled(x: tf.Tensor) -> tf.Tensor:
 def halved(x: tf.Tensor) -> tf.Tensor:
     """[B, 2h, 2w, M] -> [B, h, w, M], each axis by the filter [1, 3, 3, 1] / 8, zeros outside."""
     for axis in (1, 2):
-        shape = [-1, *np.insert([n // 2 if place == axis else n for place, n in enumerate(x.shape)][1:], axis, 2)]
-        even, odd = tf.unstack(tf.reshape(x, shape), axis=axis + 1)
+        even, odd = (x[(slice(None),) * axis + (slice(first, None, 2),)] for first in (0, 1))
         x = 0.375 * (even + odd) + 0.125 * (_moved(odd, axis)[0] + _moved(even, axis)[1])
     return x
 

@@ -3,6 +3,8 @@
 Residual ones by their Chainer code and mimicry (Lee & Town, 2020), and the plain convolutional ones.
 """
 
+import itertools
+
 import keras
 import tensorflow as tf
 
@@ -99,12 +101,12 @@ class ConditionalBatchNorm(keras.layers.Layer):
 
     def __init__(self, network: SpectralNetwork, maps: int, num_classes: int):
         super().__init__(dtype=network.dtype_policy)
-        self._maps, self.num_classes = maps, num_classes
-        self._initial = keras.initializers.RandomNormal(1.0, 0.02, seed=network.next_seed())
+        self.num_classes = num_classes
+        gains = keras.initializers.RandomNormal(1.0, 0.02, seed=network.next_seed())
         plain = num_classes == 0
         self.norm = BatchNorm(network.next_seed(), gain=plain, bias=plain, dtype=network.dtype_policy)
         if num_classes:
-            for name, initial in (("gains", self._initial), ("biases", "zeros")):
+            for name, initial in (("gains", gains), ("biases", "zeros")):
                 weight = self.add_weight(
                     name=name, shape=[num_classes, maps], initializer=initial, dtype="float32", autocast=False
                 )
@@ -143,9 +145,7 @@ class SNGANGenerator(SpectralNetwork):
         self.base, times = shapes.stages(image_size)
         self.maps = [width * (min(2**place, 16) if image_size >= 48 else 1) for place in range(times + 1)][::-1]
         self.project = self.dense(self.base**2 * self.maps[0], use_bias=True, kernel_initializer=self.glorot())
-        self.blocks = [
-            UpBlock(self, narrow, wide, num_classes) for wide, narrow in zip(self.maps, self.maps[1:], strict=False)
-        ]
+        self.blocks = [UpBlock(self, narrow, wide, num_classes) for wide, narrow in itertools.pairwise(self.maps)]
         self.last_norm = self.norm()
         self.last = self.conv(channels, 3, use_bias=True, kernel_initializer=self.glorot())
 

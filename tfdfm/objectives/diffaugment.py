@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfdfm.errors import UsageError
 from tfdfm.objectives.base import Losses, Objective
-from tfdfm.objectives.forward import Forward
+from tfdfm.objectives.forward import Forward, patches
 
 Uniform = Callable[[str, list[int]], tf.Tensor]  # (purpose, shape) -> float32 in [0, 1)
 
@@ -86,15 +86,11 @@ def color(images: tf.Tensor, uniform: Uniform) -> tf.Tensor:
 
 
 def translation(images: tf.Tensor, uniform: Uniform) -> tf.Tensor:
-    """By whole pixels, zeros coming in.  [B, H, W, C]"""
-    batch, *sides = images.shape[:3]
-    drawn = uniform("translation", [batch, 2])
-    for axis, side in enumerate(sides, 1):
-        most = int(side / 8 + 0.5)
-        first = tf.cast(drawn[:, axis - 1] * (2 * most + 1), tf.int32)  # of 0 .. 2 most
-        padded = tf.pad(images, [[most, most] if place == axis else [0, 0] for place in range(4)])
-        images = tf.gather(padded, first[:, None] + tf.range(side), axis=axis, batch_dims=1)
-    return images
+    """By whole pixels, zeros coming in.  [B, H, H, C]"""
+    batch, side = images.shape[:2]
+    most = int(side / 8 + 0.5)
+    padded = tf.pad(images, [[0, 0], [most, most], [most, most], [0, 0]])
+    return patches(padded, side, uniform("translation", [batch, 2]))
 
 
 def cutout(images: tf.Tensor, uniform: Uniform) -> tf.Tensor:

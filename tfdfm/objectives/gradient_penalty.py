@@ -1,5 +1,7 @@
 """The gradient penalty of WGAN-GP (Gulrajani et al., 2017; thesis section 2.3)."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfdfm.objectives.base import Losses, Objective
@@ -30,10 +32,15 @@ class GradientPenalty(Objective):
         return {"gradient_penalty": self.weight * tf.square(norm - 1.0)}
 
 
-def gradient_norm(function, x: tf.Tensor) -> tf.Tensor:
+def gradient_norm(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
     """|grad_x f(x)| of each example, [B, ...] -> [B]; its own gradient is finite at 0."""
+    return tf.sqrt(squared_gradient_norm(function, x) + 1e-12)
+
+
+def squared_gradient_norm(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+    """|grad_x f(x)|^2 of each example, [B, ...] -> [B]."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         score = function(x)
     gradient = tf.reshape(tape.gradient(score, x), [x.shape[0], -1])
-    return tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=1) + 1e-12)
+    return tf.reduce_sum(tf.square(gradient), axis=1)

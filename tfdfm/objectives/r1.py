@@ -1,11 +1,10 @@
 """The zero-centred gradient penalty on data, R1 (Mescheder, Geiger & Nowozin, ICML 2018, eq. 9)."""
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward
+from tfdfm.objectives.gradient_penalty import squared_gradient_norm
 
 
 class R1(Objective):
@@ -41,11 +40,3 @@ class R1(Objective):
             return 0.5 * self.gamma * slope()
         now = tf.equal(forward.step % self.every, 0)
         return 0.5 * self.gamma * self.every * tf.cond(now, slope, lambda: tf.zeros([images.shape[0]]))
-
-
-def squared_gradient_norm(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
-    """|grad_x f(x)|^2 of each example, [B, ...] -> [B]."""
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        score = function(x)
-    return tf.reduce_sum(tf.square(tape.gradient(score, x)), axis=list(range(1, len(x.shape))))
