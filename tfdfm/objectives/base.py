@@ -34,6 +34,11 @@ class Objective(tf.Module):
     def __init__(self):
         super().__init__()
 
+    @staticmethod
+    def variable(value, name: str, dtype: tf.DType | None = None) -> tf.Variable:
+        """A state of the objective, saved with the run, that `after_step` moves alike on every replica."""
+        return tf.Variable(value, False, name=name, dtype=dtype, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+
     def build(self, networks: Mapping[str, keras.Model]) -> None:
         """Makes variables that are as large as the networks' weights."""
 

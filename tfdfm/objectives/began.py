@@ -26,7 +26,7 @@ class BoundaryEquilibrium(Objective):
     def __init__(self, gamma: float = 0.5, lambda_k: float = 0.001):
         super().__init__()
         self.gamma, self.lambda_k = gamma, lambda_k
-        self.k = tf.Variable(0.0, trainable=False, name="k", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.k = self.variable(0.0, "k")
 
     def discriminator_loss(self, forward: Forward) -> Losses:
         return {

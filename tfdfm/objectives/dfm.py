@@ -37,9 +37,8 @@ class DenoisingFeatureMatching(Objective):
 
     def build(self, networks: Mapping[str, keras.Model]) -> None:
         if self.gradient_ratio:
-            first = tf.VariableAggregation.ONLY_FIRST_REPLICA
-            self.balance = tf.Variable(self.weight, trainable=False, name="balance", aggregation=first)
-            self.moves = tf.Variable(0, trainable=False, dtype=tf.int64, name="moves", aggregation=first)
+            self.balance = self.variable(self.weight, "balance")
+            self.moves = self.variable(0, "moves", tf.int64)
 
     def denoiser_loss(self, forward: Forward) -> Losses:
         return {"dfm": self._error(forward, "denoiser", forward.real.features, forward.tracked)}  # eq. 5

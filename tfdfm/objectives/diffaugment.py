@@ -48,7 +48,7 @@ class DiffAugment(Objective):
 
     def build(self, networks: Mapping[str, keras.Model]) -> None:
         if self.target:
-            self.p = tf.Variable(0.0, trainable=False, name="p", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+            self.p = self.variable(0.0, "p")
 
     def transform_input(self, forward: Forward, images: tf.Tensor, purpose: str) -> tf.Tensor:
         def uniform(name: str, shape: list[int]) -> tf.Tensor:

@@ -27,9 +27,9 @@ class HistoricalAveraging(Objective):
         self.weight = weight
 
     def build(self, networks: Mapping[str, keras.Model]) -> None:
-        self.counts = {name: self._variable(1.0, f"{name}_count") for name in _weights(networks)}
+        self.counts = {name: self.variable(1.0, f"{name}_count") for name in _weights(networks)}
         self.means = {
-            name: [self._variable(weight.numpy(), f"{name}_{place}") for place, weight in enumerate(of)]
+            name: [self.variable(weight.numpy(), f"{name}_{place}") for place, weight in enumerate(of)]
             for name, of in _weights(networks).items()
         }
 
@@ -49,10 +49,6 @@ class HistoricalAveraging(Objective):
     def _distance(self, forward: Forward, name: str) -> tf.Tensor:
         pairs = zip(_weights(forward.networks)[name], self.means[name], strict=True)
         return self.weight * tf.add_n([tf.reduce_sum(tf.square(weight.value - mean)) for weight, mean in pairs])
-
-    @staticmethod
-    def _variable(value, name: str) -> tf.Variable:
-        return tf.Variable(value, False, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
 
 def _weights(networks) -> dict[str, list]:
