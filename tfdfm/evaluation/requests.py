@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from tfdfm import data
+from tfdfm import data, networks
 from tfdfm.arrays import LabelledImages
 from tfdfm.classifiers import lookup
 from tfdfm.classifiers.binding import Classifier
@@ -58,6 +58,12 @@ class Request:
         name, size = self._reference
         known = bool(name) and image_sets.labelled(name, self.data_dir)
         asked = self.classifier or default or ("dataset" if known else "efficientnet_lite0")
+        if asked == self._seen_in_training():
+            raise UsageError(
+                f"Expected a classifier that this run's discriminator, {self._config.discriminator.network}, did not "
+                f"look through: its samples were made to please {asked}. Set --classifier, "
+                f"to {'dataset' if known else 'inception2015'} for one."
+            )
         if asked == "dataset" and not name:
             raise UsageError("The classifier 'dataset' learns from the labels of real images: set --reference.")
         if not name:
@@ -75,6 +81,12 @@ class Request:
     def _config(self) -> ConfigDict:
         """The recipe of the run."""
         return restore.described(self.run_dir)[0]
+
+    def _seen_in_training(self) -> str | None:
+        """The classifier whose features the run's discriminator saw."""
+        if not self.run_dir or "discriminator" not in self._config:
+            return None
+        return networks.find("discriminator", self._config.discriminator.network).looks_through
 
     def _labels(self) -> range | None:
         """The classes of its data that the run learns from; None: all, or scored against other data."""

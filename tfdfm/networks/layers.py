@@ -106,6 +106,7 @@ class Network(keras.Model):
     convolutional = True  # whether most of its products are convolutions
     classifies = False  # whether a discriminator gives class logits, instead of taking labels
     takes_codes = False  # whether a discriminator takes images together with their codes
+    looks_through = ""  # the classifier whose features it sees, which cannot judge samples that were made to please it
 
     def __init__(self, seed: int, **kwargs):
         super().__init__(**kwargs)

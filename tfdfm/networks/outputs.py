@@ -9,7 +9,7 @@ import tensorflow as tf
 class DiscriminatorOutput(NamedTuple):
     """Of a batch, all float32; None where the discriminator has no such output."""
 
-    score: tf.Tensor  # [B]      logit, critic value or energy
+    score: tf.Tensor  # [B]      logit, critic value or energy; [B, K] of a D that judges an image K times
     features: tf.Tensor | None = None  # [B, F]   Phi(x), after the ReLU
     class_logits: tf.Tensor | None = None  # [B, C]
     reconstruction: tf.Tensor | None = None  # [B, H, W, C]

@@ -22,8 +22,8 @@ class SpectralNetwork(Network):
         return keras.initializers.VarianceScaling(scale, "fan_avg", "uniform", seed=self.next_seed())
 
     def spectral_conv(self, filters: int, kernel_size: int, strides: int = 1, **kwargs) -> SpectralConv:
-        linear = self._linear({"use_bias": True, **kwargs})
-        return SpectralConv(filters, kernel_size, strides, "same", seed=self.next_seed(), **linear)
+        linear = self._linear({"padding": "same", "use_bias": True, **kwargs})
+        return SpectralConv(filters, kernel_size, strides, seed=self.next_seed(), **linear)
 
     def spectral_dense(self, units: int, **kwargs) -> SpectralDense:
         return SpectralDense(units, seed=self.next_seed(), **self._linear({"use_bias": True, **kwargs}))

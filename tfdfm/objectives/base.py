@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfdfm.objectives.forward import Forward
 
-Losses = dict[str, tf.Tensor]  # [B] or scalars, by name
+Losses = dict[str, tf.Tensor]  # [B], [B, K] or scalars, by name
 
 ADVERSARIAL = {"generator": ("generator",), "discriminator": ("discriminator",)}  # players of most games
 
@@ -16,8 +16,9 @@ class Objective(tf.Module):
     """One term of a recipe. Its keyword arguments are the recipe's keys of that term, their defaults the paper's.
 
     A subclass has a method `<player>_loss(forward)` for each player that it concerns, returning {name: loss}. A loss of
-    shape [B] is averaged over the global batch; a scalar, for a term that couples the examples of a batch, over
-    replicas. The trainer sums, differentiates and steps; an objective never does. Its variables are saved with the run.
+    shape [B], or [B, K] of a D with K scores an image, is averaged over the global batch; a scalar, for a term that
+    couples the examples of a batch, over replicas. The trainer sums, differentiates and steps; an objective never does.
+    Its variables are saved with the run.
     """
 
     needs: tuple[str, ...] = ()  # fields of DiscriminatorOutput that must be there

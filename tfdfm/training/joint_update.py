@@ -135,7 +135,7 @@ class JointUpdate:
         )
 
     def losses(self, forward: Forward, players: list[Player]) -> dict[str, dict[str, tf.Tensor]]:
-        """{player: {name: loss, [B] or scalar}}. Raises UsageError: two terms have one of the same name."""
+        """{player: {name: loss, [B], [B, K] or scalar}}. Raises UsageError: two terms have one of the same name."""
         found = {}
         for player in players:
             own = [getattr(objective, f"{player.name}_loss", None) for objective in self.objectives.values()]
@@ -149,9 +149,9 @@ class JointUpdate:
         return _joined(objective.diagnostics(forward, losses) for objective in self._diagnosed(who))
 
     def _share(self, value: tf.Tensor) -> tf.Tensor:
-        """[B] over the global batch, a scalar over replicas; Keras optimisers sum gradients over replicas."""
+        """[B] or [B, K] over the global batch, a scalar over replicas; Keras optimisers sum gradients over replicas."""
         if value.shape.rank:
-            return tf.reduce_sum(value) / self.settings.batch_size
+            return tf.reduce_sum(value) / (self.settings.batch_size * value.shape[1:].num_elements())
         return value / tf.distribute.get_strategy().num_replicas_in_sync
 
     def _gradient_norms(self, tape, shares: dict[str, tf.Tensor], logged: bool | tf.Tensor) -> dict[str, tf.Tensor]:
