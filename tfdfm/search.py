@@ -4,11 +4,13 @@
     python -m tfdfm.search --config=mnist_gan_grid --grid.generator.depth=5 --num=20 --config.steps=300
     python -m tfdfm.search --config=cifar10_gan --grid.optimizer.learning_rate=1e-4,2e-4 --grid.seed=0,1
     python -m tfdfm.search --histogram=runs/mnist_ebgan_grid,runs/mnist_gan_grid --out=histogram.png
+    python -m tfdfm.search --paired=runs/mnist_gan,runs/mnist --out=paired.png --json=paired.json
 
 The same command again goes on, and as many of them as you like share the work, on one host or on several that see the
 directory. --grid.KEY=V1,V2,... replaces an axis of the recipe's own grid, or adds one.
 """
 
+import json
 from pathlib import Path
 
 from absl import flags
@@ -29,15 +31,19 @@ def define(values: flags.FlagValues):
     flags.DEFINE_integer("samples", 10_000, "that are scored", lower_bound=2, flag_values=values)
     flags.DEFINE_string("classifier", "dataset", "as of tfdfm.evaluate", flag_values=values)
     flags.DEFINE_list("histogram", None, "searches to compare, instead of searching", flag_values=values)
+    flags.DEFINE_list("paired", None, "searches over seeds, all compared with the first one", flag_values=values)
     flags.DEFINE_list("by", [], "keys: a panel for each combination of their values", flag_values=values)
     flags.DEFINE_list("at_most", [], "keys: a panel for each value that none of them exceeds", flag_values=values)
-    flags.DEFINE_string("out", None, "the histograms as a PNG file", flag_values=values)
+    flags.DEFINE_string("out", None, "the histograms or pairs as a PNG file", flag_values=values)
+    flags.DEFINE_string("json", None, "the pairs as a JSON file", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
-    if bool(values.config) == bool(values.histogram):
-        raise UsageError("Expected one of --config and --histogram.")
-    (_compare if values.histogram else _search)(values)
+    tasks = {"config": _search, "histogram": _histogram, "paired": _paired}
+    asked = [name for name in tasks if values[name].value]
+    if len(asked) != 1:
+        raise UsageError("Expected one of --config, --histogram and --paired.")
+    tasks[asked[0]](values)
 
 
 def _search(values: flags.FlagValues) -> None:
@@ -78,20 +84,44 @@ def _resolved(values: flags.FlagValues):
     return search, settings
 
 
-def _compare(values: flags.FlagValues) -> None:
+def _histogram(values: flags.FlagValues) -> None:
     from tfdfm import images
     from tfdfm.searching import drawing, histogram, results
 
-    searches = {Path(folder).name: results.read(Path(folder)) for folder in values.histogram}
-    if len(searches) < len(values.histogram):
-        raise UsageError(f"Expected folders of different names in --histogram, given {', '.join(values.histogram)}.")
+    searches = _read("histogram", values.histogram)
     for name, found in searches.items():
         print(f"{name}, {len(found):,} settings\n{results.table(found)}\n")
     made = histogram.histogram(searches, values.by, values.at_most)
     print(histogram.text(made))
     if values.out:
-        images.write_png(values.out, drawing.draw(made))
+        images.write_png(values.out, drawing.histograms(made))
         print(f"Written: {values.out}")
+
+
+def _paired(values: flags.FlagValues) -> None:
+    from tfdfm import files, images
+    from tfdfm.searching import drawing, paired
+
+    searches = _read("paired", values.paired)
+    made = paired.compare(searches)
+    print(paired.text(made, next(iter(searches))))
+    if values.out:
+        images.write_png(values.out, drawing.pairs(made))
+        print(f"Written: {values.out}")
+    if values.json:
+        with files.writing(values.json), files.whole(Path(values.json)) as file:
+            file.write(json.dumps(files.finite(paired.record(made)), indent=2).encode() + b"\n")
+        print(f"Written: {values.json}")
+
+
+def _read(flag: str, folders: list[str]) -> dict[str, list[dict]]:
+    """{name of the folder: its results}"""
+    from tfdfm.searching import results
+
+    searches = {Path(folder).name: results.read(Path(folder)) for folder in folders}
+    if len(searches) < len(folders):
+        raise UsageError(f"Expected folders of different names in --{flag}, given {', '.join(folders)}.")
+    return searches
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def test_the_bars_of_a_picture_are_as_high_as_their_shares():
 
 
 def test_a_picture_has_a_panel_for_each_part_and_every_search_its_colour():
-    picture = drawing.draw(histogram(SEARCHES, by=["d"]))
+    picture = drawing.histograms(histogram(SEARCHES, by=["d"]))
     assert picture.dtype == np.uint8 and picture.shape == (300, 2 * 440, 3)
     for colour in drawing.COLOURS[:2]:
         assert (picture == [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).all(-1).any()

@@ -1,4 +1,6 @@
-"""Histograms as a picture, by matplotlib."""
+"""Histograms and paired differences as pictures, by matplotlib."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,14 +8,32 @@ from matplotlib.figure import Figure
 
 from tfdfm.images import of_figure
 from tfdfm.searching.histogram import Histogram, Panel
+from tfdfm.searching.paired import PERCENT, Comparison
 
 COLUMNS, WIDTH, HEIGHT, DPI = 3, 4.4, 3.0, 100  # panels a row; inches of one
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 
 
-def draw(histogram: Histogram) -> np.ndarray:
+def histograms(histogram: Histogram) -> np.ndarray:
     """uint8 [H, W, 3]: the panels, percentages over scores; failed models left of the bins."""
     return of_figure(figure_of(histogram))
+
+
+def pairs(comparisons: Sequence[Comparison]) -> np.ndarray:
+    """uint8 [H, W, 3]: a panel for each score, a line for each setting: seeds' differences, their mean's interval."""
+    scores = list(dict.fromkeys(one.score for one in comparisons))
+    labels = list(dict.fromkeys(one.label for one in comparisons))
+    size = (2 + WIDTH * len(scores), 1 + 0.35 * len(labels))
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+    for axes, score in zip(figure.subplots(1, len(scores), squeeze=False, sharey=True)[0], scores, strict=True):
+        for one in (one for one in comparisons if one.score == score):
+            place = -labels.index(one.label)
+            axes.plot([one.low, one.high], [place, place], color=COLOURS[0], linewidth=3)
+            axes.plot(one.differences, [place] * len(one.seeds), "o", color=COLOURS[1], markersize=4)
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set(title=score, xlabel=f"difference of each seed; {PERCENT} % interval of the mean")
+        axes.set_yticks([-place for place in range(len(labels))], labels)
+    return of_figure(figure)
 
 
 def figure_of(histogram: Histogram) -> Figure:
