@@ -55,6 +55,12 @@ def test_the_maps_of_larger_images(size, maps, features):
     assert len(discriminator.blocks) == (6 if size == 128 else 5)
 
 
+def test_maps_halve_at_32_pixels_where_it_is_asked():
+    generator = SNGANGenerator(32, 3, width=2, halving=True, seed=0)
+    assert generator(tf.zeros([1, 8])).shape == (1, 32, 32, 3)
+    assert generator.maps == [16, 8, 4, 2] and SNGANGenerator(32, 3, width=2, seed=0).maps == [2] * 4
+
+
 def test_the_plain_discriminator_is_table_3():
     discriminator = SNDCGANDiscriminator(32, seed=0)
     assert discriminator(tf.zeros([2, 32, 32, 3])).features.shape == (2, 4 * 4 * 512)

@@ -136,14 +136,26 @@ class SNGANGenerator(SpectralNetwork):
         channels: 1 or 3.
         num_classes: the label chooses gain and bias of the blocks' batch norms if above 0.
         width: n (table 4, 32 pixels: 256; 48 and more: 64).
+        halving: the maps halve below 48 pixels, too: most weights for the time, as they stand where the maps are small.
         seed: of the initial weights.
     """
 
-    def __init__(self, image_size: int, channels: int, num_classes: int = 0, *, width: int = 256, seed: int, **kwargs):
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        num_classes: int = 0,
+        *,
+        width: int = 256,
+        halving: bool = False,
+        seed: int,
+        **kwargs,
+    ):
         super().__init__(seed, **kwargs)
         self.num_classes = num_classes
         self.base, times = shapes.stages(image_size)
-        self.maps = [width * (min(2**place, 16) if image_size >= 48 else 1) for place in range(times + 1)][::-1]
+        halves = halving or image_size >= 48
+        self.maps = [width * (min(2**place, 16) if halves else 1) for place in range(times + 1)][::-1]
         self.project = self.dense(self.base**2 * self.maps[0], use_bias=True, kernel_initializer=self.glorot())
         self.blocks = [UpBlock(self, narrow, wide, num_classes) for wide, narrow in itertools.pairwise(self.maps)]
         self.last_norm = self.norm()

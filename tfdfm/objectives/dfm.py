@@ -5,6 +5,7 @@ from collections.abc import Mapping, Set
 import keras
 import tensorflow as tf
 
+from tfdfm.errors import UsageError
 from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward, decayed
 
@@ -24,18 +25,45 @@ class DenoisingFeatureMatching(Objective):
             then follows, by a running average of what would make it so, from `weight` on. 0: the weight stays.
         sigma: standard deviation of the corruption (section 5: 1, fixed).
         anneal_steps: steps in which sigma falls linearly to 0, as the paper tried without gain; 0 keeps it fixed.
+        sigma_least: if above 0, each example has a sigma of its own, log-uniform from here to `sigma`, which r
+            is told (`denoiser.told_sigma`), of data and of samples alike. Not with anneal_steps.
+        level_power: k; a sample's term is (sigma / its own)^k times as heavy. 2: of the slope of the log density
+            (Alain & Bengio, 2014) on all levels alike.
     """
 
     needs = ("features",)
     players = {"denoiser": ("denoiser",)}
 
-    def __init__(self, weight: float = 0.03, sigma: float = 1.0, anneal_steps: int = 0, gradient_ratio: float = 0.0):
+    def __init__(
+        self,
+        weight: float = 0.03,
+        sigma: float = 1.0,
+        anneal_steps: int = 0,
+        gradient_ratio: float = 0.0,
+        sigma_least: float = 0.0,
+        level_power: float = 0.0,
+    ):
         super().__init__()
+        if not 0 <= sigma_least <= sigma:
+            raise UsageError(
+                f"Expected sigma_least of dfm between 0 and sigma, {sigma}; given {sigma_least}. "
+                "Set --config.dfm.sigma_least."
+            )
+        if sigma_least and anneal_steps:
+            raise UsageError(
+                "Several noise levels are not annealed. Set --config.dfm.sigma_least or anneal_steps to 0."
+            )
         self.weight, self.sigma, self.anneal_steps = weight, sigma, anneal_steps
+        self.sigma_least, self.level_power = sigma_least, level_power
         self.gradient_ratio = gradient_ratio
         self.gradient_norms_every = BALANCE_EVERY if gradient_ratio else 0
 
     def build(self, networks: Mapping[str, keras.Model]) -> None:
+        if bool(self.sigma_least) != getattr(networks["denoiser"], "told_sigma", False):
+            raise UsageError(
+                f"A denoiser is told sigma where there are several: given sigma_least={self.sigma_least} and another "
+                f"denoiser. Set --config.denoiser.told_sigma={bool(self.sigma_least)}."
+            )
         if self.gradient_ratio:
             self.balance = self.variable(self.weight, "balance")
             self.moves = self.variable(0, "moves", tf.int64)
@@ -46,19 +74,26 @@ class DenoisingFeatureMatching(Objective):
     def generator_loss(self, forward: Forward) -> Losses:
         phi = self._scaled(forward, forward.fake.features)  # [B, F]
         scale = (self.balance if self.gradient_ratio else self.weight) / phi.shape[-1]
-        return {
-            "dfm": scale * squared_norm(phi - self._target(forward, phi))
-        }  # lambda || Phi(G(z)) - ... ||^2  (eq. 4)
+        sigma = self._sigmas(forward, "target", phi.shape[0])
+        if self.sigma_least:
+            scale *= tf.squeeze((self.sigma / sigma) ** self.level_power, 1)  # [B]
+        target = tf.stop_gradient(self._target(forward, tf.stop_gradient(phi), sigma))
+        return {"dfm": scale * squared_norm(phi - target)}  # lambda || Phi(G(z)) - ... ||^2  (eq. 4)
 
-    def _target(self, forward: Forward, phi: tf.Tensor) -> tf.Tensor:
-        """What features [B, F] of samples are drawn to, a constant: r(Phi(G(z)))."""
-        return tf.stop_gradient(forward.networks["denoiser"](tf.stop_gradient(phi), statistics=forward.untracked))
+    def _target(self, forward: Forward, phi: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
+        """What features [B, F] of samples are drawn to: r(Phi(G(z)))."""
+        return self._denoised(forward, "denoiser", phi, sigma, forward.untracked)
 
     def _error(self, forward: Forward, denoiser: str, features: tf.Tensor, statistics) -> tf.Tensor:
         """|| Phi - r(C(Phi)) ||^2, [B], of features [B, F]."""
         phi = self._scaled(forward, tf.stop_gradient(features), statistics if denoiser == "denoiser" else None)
-        corrupted = phi + self._sigma(forward) * forward.random.normal(_stream(denoiser), phi.shape)
-        return squared_norm(phi - forward.networks[denoiser](corrupted, statistics=statistics))
+        sigma = self._sigmas(forward, _stream(denoiser), phi.shape[0])
+        corrupted = phi + sigma * forward.random.normal(_stream(denoiser), phi.shape)
+        return squared_norm(phi - self._denoised(forward, denoiser, corrupted, sigma, statistics))
+
+    def _denoised(self, forward: Forward, denoiser: str, phi: tf.Tensor, sigma: tf.Tensor, statistics) -> tf.Tensor:
+        told = {"sigma": sigma} if self.sigma_least else {}
+        return forward.networks[denoiser](phi, statistics=statistics, **told)
 
     def _scaled(self, forward: Forward, features: tf.Tensor, statistics=None) -> tf.Tensor:
         scaled = getattr(forward.networks["denoiser"], "scaled", None)
@@ -87,6 +122,13 @@ class DenoisingFeatureMatching(Objective):
             self.balance.assign(tf.where(due, averaged, self.balance))
             self.moves.assign_add(1)
         return {"generator/dfm_weight": self.balance.read_value()}
+
+    def _sigmas(self, forward: Forward, stream: str, count: int) -> tf.Tensor:
+        """Of each example [B, 1], or of all, a scalar."""
+        if not self.sigma_least:
+            return self._sigma(forward)
+        drawn = forward.random.uniform(f"{stream}/sigma", [count, 1])
+        return self._sigma(forward) * (self.sigma_least / self.sigma) ** drawn
 
     def _sigma(self, forward: Forward) -> tf.Tensor:
         return decayed(self.sigma, self.anneal_steps, forward.step)

@@ -16,7 +16,7 @@ class DenoisingFeatureDifference(DenoisingFeatureMatching):
     Distribution matching distillation (Yin et al., CVPR 2024) does so with diffusion models of images.
 
     Args:
-        weight, sigma, anneal_steps, gradient_ratio: as of `dfm`.
+        all keys: as of `dfm`.
     """
 
     players = {"denoiser": ("denoiser",), "sample_denoiser": ("sample_denoiser",)}
@@ -24,9 +24,8 @@ class DenoisingFeatureDifference(DenoisingFeatureMatching):
     def sample_denoiser_loss(self, forward: Forward) -> Losses:
         return {"dfm": self._error(forward, "sample_denoiser", forward.fake.features, forward.tracked)}
 
-    def _target(self, forward: Forward, phi: tf.Tensor) -> tf.Tensor:
-        still = tf.stop_gradient(phi)
+    def _target(self, forward: Forward, phi: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
         of_data, of_samples = (
-            forward.networks[name](still, statistics=forward.untracked) for name in ("denoiser", "sample_denoiser")
+            self._denoised(forward, name, phi, sigma, forward.untracked) for name in ("denoiser", "sample_denoiser")
         )
-        return tf.stop_gradient(phi + of_data - of_samples)
+        return phi + of_data - of_samples
