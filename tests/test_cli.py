@@ -79,7 +79,7 @@ def mistake(call):
         ("--distribution=many", "Unknown distribution 'many'.*mirrored"),
         ("--config.prior=gauss", "Unknown prior 'gauss'"),
         ("--jit=on --config.batch_norm=synchronised", "--jit=on cannot compile batch_norm=synchronised"),
-        ("--distribution=mirrored --config.batch_size=33", "multiple of the 2 replicas, given 33"),
+        ("--distribution=mirrored --config.batch_size=33", "multiple of 2, 2 replicas by 1 parts each, given 33"),
         ("--dataset=stl10 --config.conditional=True", "stl10 has none"),
         ("--steps=0", "steps"),
         ("--stesp=10", "Unknown command line flag 'stesp'"),

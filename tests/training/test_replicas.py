@@ -84,6 +84,23 @@ def test_two_replicas_are_one_when_batch_norm_is_synchronised(mirrored):
     agree(toys.state(two), toys.state(one), 1e-5)
 
 
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+def test_parts_of_a_batch_are_the_whole_when_batch_norm_is_frozen(one_frozen, mode):
+    trainer = warm(toys.trainer(jit=mode == "xla", batch_norm="frozen", accumulate=4, **FULL))
+    step = toys.stepper(trainer, graph=mode != "eager")
+    for number, expected in enumerate(one_frozen[1]):
+        same_logs(step(toys.batch(number, labels=True)), expected)
+    agree(toys.state(trainer), one_frozen[0], 3e-5)
+
+
+@pytest.mark.parametrize("keys", [{}, {"n_critic": 2, "play": "alternating", "terms": ("hinge", "diffaugment")}])
+def test_two_parts_are_two_replicas_whatever_batch_norm_does(mirrored, keys):
+    parts, replicas = toys.trainer(accumulate=2, **keys), toys.trainer(mirrored, **keys)
+    batch = toys.batch(size=toys.BATCH * keys.get("n_critic", 1))
+    same_logs(toys.stepper(parts)(batch), toys.replicated(replicas, mirrored)(batch))
+    agree(toys.state(parts), toys.state(replicas), 1e-5)
+
+
 def test_two_replicas_add_l2_once(mirrored):
     keys = dict(terms=("minimax",), batch_norm="frozen", optimizer=dict(method="sgd", l2=0.5))
     one, two = (warm(toys.trainer(where, **keys)) for where in (None, mirrored))
@@ -153,6 +170,11 @@ def test_xla_is_refused_where_batch_norm_is_synchronised_and_auto_falls_back():
 
 
 def test_a_batch_that_does_not_divide_is_an_error(mirrored):
-    with pytest.raises(UsageError, match="batch_size to be a multiple of the 2 replicas, given 7"):
-        distribution.check(mirrored, 7, 1)
-    distribution.check(mirrored, 8, 10)
+    def check(size, parts, steps):
+        distribution.check(mirrored, {"batch_size": size, "accumulate": parts, "steps_per_execution": steps})
+
+    with pytest.raises(UsageError, match="batch_size to be a multiple of 2, 2 replicas by 1 parts each, given 7"):
+        check(7, 1, 1)
+    with pytest.raises(UsageError, match="batch_size to be a multiple of 6, 2 replicas by 3 parts each, given 8"):
+        check(8, 3, 1)
+    check(8, 4, 10)

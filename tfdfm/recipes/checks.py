@@ -23,6 +23,7 @@ POSITIVE = (
     "batch_size",
     "steps",
     "steps_per_execution",
+    "accumulate",
     "log_every",
     "sample_every",
     "checkpoint_every",

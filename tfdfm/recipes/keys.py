@@ -59,6 +59,7 @@ def defaults() -> ConfigDict:
             n_critic=1,  # critic steps of a step, each on its own batch
             play="simultaneous",  # the others move with the last critic step, or "alternating": after it
             batch_size=64,  # over all replicas
+            accumulate=1,  # parts of a replica's batch, one after the other, for devices too small for the whole
             seed=0,
             ema_decay=0.0,  # of an average of the generator, which then makes the samples; 0: none
             precision="float32",

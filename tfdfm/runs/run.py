@@ -68,7 +68,7 @@ def train(
     """
     config, found = resolve(config, data_dir)
     strategy = distribution.strategy(config.distribution)
-    distribution.check(strategy, config.batch_size, config.steps_per_execution)
+    distribution.check(strategy, config)
     trainer = build_trainer(config, found, strategy)  # first: it finds mistakes before hours of preparing data
     chief = distribution.is_chief(strategy)
     images = _recorded(config, run_dir, ensemble, data_dir, write=chief)
@@ -156,7 +156,7 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     """Resolves, builds and traces one step on zeros, without data. {network: number of weights}."""
     config, found = resolve(config, data_dir)
     strategy = distribution.strategy(config.distribution)
-    distribution.check(strategy, config.batch_size, config.steps_per_execution)
+    distribution.check(strategy, config)
     trainer = build_trainer(config, found, strategy)
     share = config.n_critic * config.batch_size // strategy.num_replicas_in_sync
     batch = build.batch(config, found.channels, found.num_classes or 0, share)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
@@ -74,11 +75,15 @@ def _has_amx() -> bool:
         return False
 
 
-def check(strategy: tf.distribute.Strategy, batch_size: int, steps_per_execution: int) -> None:
+def check(strategy: tf.distribute.Strategy, config: Mapping) -> None:
     """Raises UsageError for what the strategy cannot do."""
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        raise UsageError(f"Expected batch_size to be a multiple of the {replicas} replicas, given {batch_size}.")
+    replicas, batch_size, parts = strategy.num_replicas_in_sync, config["batch_size"], config["accumulate"]
+    steps_per_execution = config["steps_per_execution"]
+    if batch_size % (replicas * parts):
+        raise UsageError(
+            f"Expected batch_size to be a multiple of {replicas * parts}, {replicas} replicas by {parts} parts each, "
+            f"given {batch_size}. Set --config.batch_size or --config.accumulate."
+        )
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and steps_per_execution > 1:
         raise UsageError(f"Expected steps_per_execution to be 1 with several workers, given {steps_per_execution}.")
 

@@ -36,15 +36,25 @@ class Settings(NamedTuple):
     flip: bool = False
     batch_norm: str = "local"  # statistics of each replica's batch, "synchronised": the global one's, "frozen": none
     ema_decay: float = 0.0  # of the EMA generator; 0: none is kept
+    accumulate: int = 1  # parts of a replica's batch, one after the other
 
 
 class Gradients(NamedTuple):
-    """One replica's share: summed over replicas, gradients and logs are those of the global batch."""
+    """A share, of one replica or of a part of its batch: the sum of gradients and logs is that of the global batch."""
 
     of_players: dict[str, list[tf.Tensor]]  # by player, for its own weights
     logs: dict[str, tf.Tensor]  # losses and diagnostics
     statistics: dict[str, tf.Tensor]  # of the batch, by the path of the population statistic that learns from them
     states: dict[str, tf.Tensor]  # what layers keep of this update, by the variable's path
+
+    @classmethod
+    def together(cls, parts: list["Gradients"]) -> "Gradients":
+        """Of the parts of one replica's batch: statistics are means over parts, states those of the last."""
+        if len(parts) == 1:
+            return parts[0]
+        gradients, logs, statistics, states = zip(*parts, strict=True)
+        found = [tf.nest.map_structure(lambda *values: tf.add_n(values), *of) for of in (gradients, logs, statistics)]
+        return cls(*found[:2], {path: value / len(parts) for path, value in found[2].items()}, states[-1])
 
 
 class JointUpdate:
@@ -149,10 +159,10 @@ class JointUpdate:
         return _joined(objective.diagnostics(forward, losses) for objective in self._diagnosed(who))
 
     def _share(self, value: tf.Tensor) -> tf.Tensor:
-        """[B] or [B, K] over the global batch, a scalar over replicas; Keras optimisers sum gradients over replicas."""
+        """[B] or [B, K] over the global batch, a scalar over replicas and parts; Keras's optimisers sum replicas'."""
         if value.shape.rank:
             return tf.reduce_sum(value) / (self.settings.batch_size * value.shape[1:].num_elements())
-        return value / tf.distribute.get_strategy().num_replicas_in_sync
+        return value / (tf.distribute.get_strategy().num_replicas_in_sync * self.settings.accumulate)
 
     def _gradient_norms(self, tape, shares: dict[str, tf.Tensor], logged: bool | tf.Tensor) -> dict[str, tf.Tensor]:
         """Of each term of the generator: the mean over replicas of their own gradients' norms.

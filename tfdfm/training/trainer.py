@@ -89,7 +89,8 @@ class Trainer(Prebuilt):
         logged = tf.convert_to_tensor(self.schedule.logged(step + 1))
         for every in {of.gradient_norms_every for of in self.joint_update.objectives.values()} - {0}:
             logged |= tf.equal(step % every, 0)
-        found = self._gradients(batch, step, position, number=tf.constant(number), who=who, logged=logged)
+        how = {"number": tf.constant(number), "who": who, "logged": logged}
+        found = self._accumulated(batch, step, position, share // self.joint_update.settings.accumulate, how)
         with tf.control_dependencies(tf.nest.flatten(found)):  # everything is computed before anything is updated
             logs = _sum_over_replicas(found.logs)
         with tf.control_dependencies(list(logs.values())):
@@ -97,6 +98,15 @@ class Trainer(Prebuilt):
         for objective in self.joint_update.objectives.values():
             logs |= objective.after_step(self.networks, before | logs, moved=set(found.of_players))
         return logs
+
+    def _accumulated(self, batch, step, position, size: int, how: dict) -> Gradients:
+        """The gradients of a replica's batch by parts of `size`, so that no two are in memory at once."""
+        parts: list[Gradients] = []
+        for number in range(self.joint_update.settings.accumulate):
+            with tf.control_dependencies(tf.nest.flatten(parts)):
+                part = {name: tf.identity(value[number * size : (number + 1) * size]) for name, value in batch.items()}
+            parts.append(self._gradients(part, step, position + number * size, **how))
+        return Gradients.together(parts)
 
     def _apply(self, found: Gradients):
         for player in (player for player in self.joint_update.players if player.name in found.of_players):
