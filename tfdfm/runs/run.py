@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from tfdfm import data, files, recipes
 from tfdfm.classifiers import lookup
+from tfdfm.data import compression
 from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, error_rate, monitoring
 from tfdfm.runs.callbacks import callbacks
@@ -119,6 +120,8 @@ def _recorded(config: ConfigDict, run_dir: Path, ensemble: Path | None, data_dir
     images = ensembles.own(config, images)
     data.check_batch_size(images, config.batch_size)
     record(run_dir, config, images, write=write)
+    if write and (compressed := compression.warning(config.dataset, images.pixels)):
+        logging.warning("%s", compressed)
     return images
 
 
