@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,10 @@ def test_every_short_name_of_a_paper_is_explained():
         for authors in cited.findall(path.read_text()):
             last = re.split(r" et al|,| &", authors)[0]
             assert last in listed, f"{path.name} cites {authors}"
+
+
+def test_the_page_of_recipes_is_that_of_their_docstrings():
+    made = subprocess.run(
+        [sys.executable, ROOT / "tools" / "list_recipes.py"], capture_output=True, text=True, check=True
+    )
+    assert (ROOT / "docs" / "recipes.md").read_text() == made.stdout, "python tools/list_recipes.py > docs/recipes.md"

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from running import config, serving
 
-from tfdfm import cli, export, sample, train
+from tfdfm import cli, export, pretrained, recipes, sample, train
 from tfdfm.errors import Failure, UsageError
 from tfdfm.latents import interpolate, labels_in_turn, truncated
 from tfdfm.sampling import restore
@@ -177,8 +177,25 @@ def test_runs_that_cannot_be_drawn_from(made, tmp_path):
 
 def test_a_run_or_an_endpoint_and_not_both(made):
     for arguments in ([], [f"--run_dir={made()}", "--endpoint=localhost:1"]):
-        with pytest.raises(UsageError, match="Expected one of --run_dir, --export and --endpoint"):
+        with pytest.raises(UsageError, match="Expected one of --run_dir, --export, --pretrained and --endpoint"):
             sample.main(cli.parse(["", *arguments], sample.define, ""))
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_what_comes_with_the_package_makes_images_and_is_small(name, tmp_path):
+    sample.main(cli.parse(["", f"--pretrained={name}", "--num=16", f"--out={tmp_path / 'a'}"], sample.define, ""))
+    images = np.stack([read(path) for path in sorted((tmp_path / "a").glob("*.png"))])
+    assert images.shape[:3] == (16, 32, 32) and np.std(images, axis=0).mean() > 30  # of 255: no two are alike
+    card = json.loads((pretrained.find(name) / "1" / "assets" / "model_card.json").read_text())
+    recipe = json.loads(json.dumps(recipes.check(recipes.recipe(name)).to_dict()))
+    kept = {key: card["recipe"].get(key) for key in recipe.keys() - {"steps", "accumulate", "image_size"}}
+    assert kept.items() <= recipe.items() and card["step"] == recipe["steps"] and card["scores"]
+    assert sum(path.stat().st_size for path in pretrained.find(name).rglob("*")) < 5e6
+
+
+def test_no_pretrained_generator_of_that_name():
+    with pytest.raises(UsageError, match="Unknown pretrained generator 'cifar'. .*Known: .*cifar10_quick"):
+        sample.main(cli.parse(["", "--pretrained=cifar"], sample.define, ""))
 
 
 def test_a_checkpoint_is_chosen_by_its_step(tmp_path):

@@ -1,9 +1,10 @@
-"""Draws images from a run, from its export, or from an endpoint that serves it.
+"""Draws images from a run, from its export, from an endpoint that serves it, or from a generator of the package's own.
 
     python -m tfdfm.sample --run_dir=runs/digits-seed0 --num=100 --out=digits.png
     python -m tfdfm.sample --run_dir=runs/mnist_conditional-seed0 --labels=3,5 --out=folder/
     python -m tfdfm.sample --export=runs/digits-seed0/export --num=100 --out=digits.png
     python -m tfdfm.sample --endpoint=localhost:8500 --num=100 --out=digits.png
+    python -m tfdfm.sample --pretrained=cifar10_quick
     python -m tfdfm.sample --run_dir=runs/cifar10_dcgan-seed0 --truncation=0.7
 
 A path that ends in .png gets one grid; any other is a folder that gets one file an image. Image i of --seed=N is the
@@ -24,6 +25,7 @@ BATCH = 64
 def define(values: flags.FlagValues):
     flags.DEFINE_string("run_dir", None, "a run of tfdfm.train", flag_values=values)
     flags.DEFINE_string("export", None, "a version that tfdfm.export wrote, or their folder", flag_values=values)
+    flags.DEFINE_string("pretrained", None, "a generator that comes with the package", flag_values=values)
     flags.DEFINE_string("endpoint", None, "HOST:PORT of a model server, instead of a run", flag_values=values)
     flags.DEFINE_string("model_name", "default", "the model's name at the endpoint", flag_values=values)
     flags.DEFINE_string("checkpoint", "last", "last, best or a step, of a run", flag_values=values)
@@ -44,8 +46,8 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> None:
-    if sum(map(bool, (values.run_dir, values.export, values.endpoint))) != 1:
-        raise UsageError("Expected one of --run_dir, --export and --endpoint.")
+    if sum(map(bool, (values.run_dir, values.export, values.pretrained, values.endpoint))) != 1:
+        raise UsageError("Expected one of --run_dir, --export, --pretrained and --endpoint.")
     from tfdfm.latents import PER_SEED
 
     asked = _numbers(values.labels)
@@ -62,10 +64,11 @@ def _source(values: flags.FlagValues):
         from tfdfm.client import connect
 
         return connect(values.endpoint, model=values.model_name)
-    if values.export:
+    if values.export or values.pretrained:
+        from tfdfm import pretrained
         from tfdfm.sampling.sources import Export
 
-        return Export(Path(values.export))
+        return Export(pretrained.find(values.pretrained) if values.pretrained else Path(values.export))
     from tfdfm.sampling import restore
     from tfdfm.sampling.sampler import Local
 

@@ -23,15 +23,22 @@ def pairs(comparisons: Sequence[Comparison]) -> np.ndarray:
     """uint8 [H, W, 3]: a panel for each score, a line for each setting: seeds' differences, their mean's interval."""
     scores = list(dict.fromkeys(one.score for one in comparisons))
     labels = list(dict.fromkeys(one.label for one in comparisons))
-    size = (2 + WIDTH * len(scores), 1 + 0.35 * len(labels))
+    columns = min(COLUMNS, len(scores))
+    rows = -(-len(scores) // columns)
+    size = (2 + WIDTH * columns, rows * (1 + 0.35 * len(labels)))
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-    for axes, score in zip(figure.subplots(1, len(scores), squeeze=False, sharey=True)[0], scores, strict=True):
+    figure.suptitle(f"Difference of each seed, and the {PERCENT} % interval of their mean", fontsize="medium")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
+    for axes in grid[len(scores) :]:
+        axes.axis("off")
+    for axes, score in zip(grid, scores, strict=False):
         for one in (one for one in comparisons if one.score == score):
             place = -labels.index(one.label)
             axes.plot([one.low, one.high], [place, place], color=COLOURS[0], linewidth=3)
             axes.plot(one.differences, [place] * len(one.seeds), "o", color=COLOURS[1], markersize=4)
         axes.axvline(0, color="black", linewidth=0.8)
-        axes.set(title=score, xlabel=f"difference of each seed; {PERCENT} % interval of the mean")
+        axes.set(title=score)
+        axes.locator_params(axis="x", nbins=5)
         axes.set_yticks([-place for place in range(len(labels))], labels)
     return of_figure(figure)
 
