@@ -10,8 +10,8 @@ from tfdfm import recipes
 
 HEAD = """# Recipes
 
-All of [configs/](../configs), by `tools/list_recipes.py` from their docstrings, which have the sources. Expected is what
-the source reports, or what was measured here where it says so; [results](results.md) has the runs.
+All of [configs/](../configs), by `tools/list_recipes.py` from their docstrings, which have the sources. Expected is
+what the source reports, or what was measured here where it says so; [results](results.md) has the runs.
 
 | recipe | what it is | expected |
 |---|---|---|"""
