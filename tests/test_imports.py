@@ -13,19 +13,29 @@ ALLOWED = {  # room: what it may import beside itself
     "cli": {"errors"},
     "__main__": {"errors", "version"},
     "data": GROUND,
-    "networks": GROUND,
+    "networks": GROUND | {"classifiers"},
     "objectives": GROUND,
     "metrics": GROUND,
     "recipes": {"errors", "networks", "objectives", "plugins"},
     "classifiers": GROUND | {"data"},
     "training": GROUND | {"networks", "objectives", "recipes"},
     "client": {"errors"},
+    "pretrained": {"errors"},
     "serving": {"errors"},
 }
 ALLOWED["runs"] = GROUND | {"classifiers", "data", "metrics", "networks", "objectives", "recipes", "training"}
 ALLOWED["sampling"] = GROUND | {"networks", "recipes", "runs", "training"}
-ALLOWED["evaluation"] = GROUND | {"classifiers", "data", "metrics", "recipes", "runs", "sampling", "training"}
-ALLOWED["analysis"] = ALLOWED["evaluation"] | {"evaluation", "networks"}
+ALLOWED["evaluation"] = GROUND | {
+    "classifiers",
+    "data",
+    "metrics",
+    "networks",
+    "recipes",
+    "runs",
+    "sampling",
+    "training",
+}
+ALLOWED["analysis"] = ALLOWED["evaluation"] | {"evaluation"}
 ALLOWED["reporting"] = ALLOWED["evaluation"] | {"evaluation"}
 ALLOWED["searching"] = ALLOWED["evaluation"] | {"evaluation"}
 COMMANDS = {"train", "search", "sample", "evaluate", "analyse", "report", "export", "serve"}

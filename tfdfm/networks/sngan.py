@@ -152,10 +152,9 @@ class SNGANGenerator(SpectralNetwork):
         **kwargs,
     ):
         super().__init__(seed, **kwargs)
-        self.num_classes = num_classes
-        self.base, times = shapes.stages(image_size)
-        halves = halving or image_size >= 48
-        self.maps = [width * (min(2**place, 16) if halves else 1) for place in range(times + 1)][::-1]
+        self.num_classes, (self.base, times) = num_classes, shapes.stages(image_size)
+        halving = halving or image_size >= 48
+        self.maps = [width * (min(2**place, 16) if halving else 1) for place in range(times, -1, -1)]
         self.project = self.dense(self.base**2 * self.maps[0], use_bias=True, kernel_initializer=self.glorot())
         self.blocks = [UpBlock(self, narrow, wide, num_classes) for wide, narrow in itertools.pairwise(self.maps)]
         self.last_norm = self.norm()
