@@ -114,6 +114,8 @@ def test_terms_are_found_by_module_name():
         "sigma": 1.0,
         "anneal_steps": 0,
         "gradient_ratio": 0.0,
+        "sigma_least": 0.0,
+        "level_power": 0.0,
     }
     assert set(objectives.primaries()) >= {"minimax", "nonsaturating"} and "dfm" not in objectives.primaries()
 

@@ -186,7 +186,7 @@ def test_another_finishes_what_a_killed_process_began(start, find, tmp_path, mon
         (["--grid.generator.width=4,0"], "generator.width to be at least 1, given 0"),
         (["--metrics=inception"], "Unknown metric 'inception'.*inception_score"),
         (["--classifier=nobody"], "Unknown classifier 'nobody'"),
-        (["--histogram=a"], "Expected one of --config and --histogram"),
+        (["--histogram=a"], "Expected one of --config, --histogram and --paired"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(find, tmp_path, more, expected):
