@@ -78,7 +78,7 @@ class Convolution(NamedTuple):
     activated: bool = True  # by ReLU6
 
 
-def folded(stages: int = len(_STAGES)) -> list[list[list[Convolution]]]:
+def folded() -> list[list[list[Convolution]]]:
     """Of each stage, of each of its blocks, the convolutions; the stem comes first, as a stage of its own.
 
     A block whose input and output agree in shape adds its input. Raises UsageError: the package is not installed.
@@ -95,7 +95,7 @@ def folded(stages: int = len(_STAGES)) -> list[list[list[Convolution]]]:
         return Convolution(np.float32(kernel), np.float32(bias - mean * scale), stride, **kwargs)
 
     found = [[[fold("_conv_stem", "_bn0", 2)]]]
-    for repeats, _, first, expansion, _ in _STAGES[:stages]:
+    for repeats, _, first, expansion, _ in _STAGES:
         found.append([])
         for repeat in range(repeats):
             name, stride = f"_blocks.{block}.", first if repeat == 0 else 1

@@ -5,9 +5,7 @@ import scipy.fft
 
 SAMPLE, BLOCK = 1_000, 8  # images that are looked at; side of JPEG's blocks
 BUSY, NEAR_ZERO = 50.0, 2.0  # of coefficients, for pixels of 0 to 255
-SHARE = (
-    0.85  # at quality 75, 92 to 97 % of the finest coefficients of busy blocks are near zero; uncompressed, 25 to 67 %
-)
+SHARE = 0.85  # of busy blocks' finest coefficients: at quality 75, 92 to 97 % are near zero; uncompressed, 25 to 67 %
 LUMA = np.float32([0.299, 0.587, 0.114])
 
 

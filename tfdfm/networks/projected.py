@@ -125,11 +125,14 @@ class FrozenFeatures(keras.layers.Layer):
 
     def __init__(self, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        self.stages = efficientnet.folded()
-        self.maps = [self.stages[stage][-1][-1].bias.size for stage in TAKEN]
-        self.weights_of = {}
-        for convolution in (c for stage in self.stages for block in stage for c in block):
-            self.weights_of[id(convolution)] = [self._frozen(value) for value in (convolution.kernel, convolution.bias)]
+        stages = efficientnet.folded()
+        self.maps = [stages[stage][-1][-1].bias.size for stage in TAKEN]
+        # The arrays' places are taken by the variables: the network is in memory once.
+        self.stages = [[[self._as_weights(c) for c in block] for block in stage] for stage in stages]
+
+    def _as_weights(self, convolution: efficientnet.Convolution) -> efficientnet.Convolution:
+        kernel, bias = map(self._frozen, (convolution.kernel, convolution.bias))
+        return convolution._replace(kernel=kernel, bias=bias)
 
     def _frozen(self, value) -> keras.Variable:
         return self.add_weight(shape=value.shape, initializer=keras.initializers.Constant(value), trainable=False)
@@ -148,12 +151,9 @@ class FrozenFeatures(keras.layers.Layer):
         return found
 
     def _convolved(self, x: tf.Tensor, convolution: efficientnet.Convolution) -> tf.Tensor:
-        kernel, bias = (tf.cast(weight.value, self.compute_dtype) for weight in self.weights_of[id(convolution)])
-        strides, stride = [1, convolution.stride, convolution.stride, 1], convolution.stride
-        if convolution.depthwise:
-            x = tf.nn.depthwise_conv2d(x, kernel, strides, "SAME")
-        else:
-            x = tf.nn.conv2d(x, kernel, stride, "SAME")
+        kernel, bias = (tf.cast(of.value, self.compute_dtype) for of in (convolution.kernel, convolution.bias))
+        convolve = tf.nn.depthwise_conv2d if convolution.depthwise else tf.nn.conv2d
+        x = convolve(x, kernel, [1, convolution.stride, convolution.stride, 1], "SAME")
         return tf.nn.relu6(x + bias) if convolution.activated else x + bias
 
 
