@@ -100,7 +100,7 @@ class Trainer(Prebuilt):
         return logs
 
     def _accumulated(self, batch, step, position, size: int, how: dict) -> Gradients:
-        """The gradients of a replica's batch by parts of `size`, so that no two are in memory at once."""
+        """The gradients of a replica's batch by parts of `size`, one after the other: activations of one at a time."""
         parts: list[Gradients] = []
         for number in range(self.joint_update.settings.accumulate):
             with tf.control_dependencies(tf.nest.flatten(parts)):
