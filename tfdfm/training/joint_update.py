@@ -47,14 +47,14 @@ class Gradients(NamedTuple):
     statistics: dict[str, tf.Tensor]  # of the batch, by the path of the population statistic that learns from them
     states: dict[str, tf.Tensor]  # what layers keep of this update, by the variable's path
 
-    @classmethod
-    def together(cls, parts: list["Gradients"]) -> "Gradients":
-        """Of the parts of one replica's batch: statistics are means over parts, states those of the last."""
-        if len(parts) == 1:
-            return parts[0]
-        gradients, logs, statistics, states = zip(*parts, strict=True)
-        found = [tf.nest.map_structure(lambda *values: tf.add_n(values), *of) for of in (gradients, logs, statistics)]
-        return cls(*found[:2], {path: value / len(parts) for path, value in found[2].items()}, states[-1])
+    def plus(self, later: "Gradients") -> "Gradients":
+        """With those of the next part of the replica's batch: sums; the states are the later ones."""
+        summed = (tf.nest.map_structure(tf.add, *of) for of in list(zip(self, later, strict=True))[:3])
+        return Gradients(*summed, later.states)
+
+    def mean_statistics(self, parts: int) -> "Gradients":
+        """A sum of `parts` with their mean statistics."""
+        return self._replace(statistics={path: value / parts for path, value in self.statistics.items()})
 
 
 class JointUpdate:

@@ -101,12 +101,13 @@ class Trainer(Prebuilt):
 
     def _accumulated(self, batch, step, position, size: int, how: dict) -> Gradients:
         """The gradients of a replica's batch by parts of `size`, one after the other: activations of one at a time."""
-        parts: list[Gradients] = []
-        for number in range(self.joint_update.settings.accumulate):
-            with tf.control_dependencies(tf.nest.flatten(parts)):
+        count, found = self.joint_update.settings.accumulate, None
+        for number in range(count):
+            with tf.control_dependencies(tf.nest.flatten(found) if found else []):
                 part = {name: tf.identity(value[number * size : (number + 1) * size]) for name, value in batch.items()}
-            parts.append(self._gradients(part, step, position + number * size, **how))
-        return Gradients.together(parts)
+            new = self._gradients(part, step, position + number * size, **how)
+            found = found.plus(new) if found else new
+        return found.mean_statistics(count)
 
     def _apply(self, found: Gradients):
         for player in (player for player in self.joint_update.players if player.name in found.of_players):
