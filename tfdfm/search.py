@@ -59,6 +59,7 @@ def _search(values: flags.FlagValues) -> None:
 def _resolved(values: flags.FlagValues):
     """The search and its settings, each found to be valid."""
     from tfdfm import recipes
+    from tfdfm.evaluation import requests
     from tfdfm.searching import grid, loop
 
     label, base = recipes.select(values.config, None)
@@ -77,7 +78,7 @@ def _resolved(values: flags.FlagValues):
         )
     settings = settings[: values.num]
     for setting in settings:
-        grid.configured(base, setting)
+        requests.check_unseen(values.classifier, grid.configured(base, setting))
     directory = Path(values.search_dir or f"runs/{label}")
     search = loop.Search(directory, base, values.metrics, values.samples, values.classifier, values.data_dir)
     search.prepare()

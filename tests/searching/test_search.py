@@ -186,6 +186,10 @@ def test_another_finishes_what_a_killed_process_began(start, find, tmp_path, mon
         (["--grid.generator.width=4,0"], "generator.width to be at least 1, given 0"),
         (["--metrics=inception"], "Unknown metric 'inception'.*inception_score"),
         (["--classifier=nobody"], "Unknown classifier 'nobody'"),
+        (
+            ["--config.terms=hinge", "--grid.discriminator.network=Projected", "--classifier=efficientnet_lite0"],
+            "discriminator, Projected, did not look through: .* Set --classifier",
+        ),
         (["--histogram=a"], "Expected one of --config, --histogram and --paired"),
     ],
 )

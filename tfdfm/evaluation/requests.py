@@ -22,6 +22,16 @@ SVM = 10_000  # labelled images at most, for the separability of features
 NUM = 50_000  # samples of a run
 
 
+def check_unseen(classifier: str, config: ConfigDict, other: str = "dataset") -> None:
+    """Raises UsageError: the recipe's discriminator looks through that classifier; `other` could judge."""
+    name = config.discriminator.network if "discriminator" in config else ""
+    if name and classifier == networks.find("discriminator", name).looks_through:
+        raise UsageError(
+            f"Expected a classifier that this run's discriminator, {name}, did not look through: its samples were made "
+            f"to please {classifier}. Set --classifier, to {other} for one."
+        )
+
+
 @dataclass(frozen=True)
 class Request:
     """The flags of tfdfm.evaluate that say what to score."""
@@ -58,12 +68,8 @@ class Request:
         name, size = self._reference
         known = bool(name) and image_sets.labelled(name, self.data_dir)
         asked = self.classifier or default or ("dataset" if known else "efficientnet_lite0")
-        if asked == self._seen_in_training():
-            raise UsageError(
-                f"Expected a classifier that this run's discriminator, {self._config.discriminator.network}, did not "
-                f"look through: its samples were made to please {asked}. Set --classifier, "
-                f"to {'dataset' if known else 'inception2015'} for one."
-            )
+        if self.run_dir:
+            check_unseen(asked, self._config, "dataset" if known else "inception2015")
         if asked == "dataset" and not name:
             raise UsageError("The classifier 'dataset' learns from the labels of real images: set --reference.")
         if not name:
@@ -81,12 +87,6 @@ class Request:
     def _config(self) -> ConfigDict:
         """The recipe of the run."""
         return restore.described(self.run_dir)[0]
-
-    def _seen_in_training(self) -> str | None:
-        """The classifier whose features the run's discriminator saw."""
-        if not self.run_dir or "discriminator" not in self._config:
-            return None
-        return networks.find("discriminator", self._config.discriminator.network).looks_through
 
     def _labels(self) -> range | None:
         """The classes of its data that the run learns from; None: all, or scored against other data."""
