@@ -120,11 +120,14 @@ class Run:
         page.write([self.run_dir], path)
         return path
 
-    def export(self, out: str | Path | None = None, *, batch_norm_latents: int = 0) -> Path:
+    def export(self, out: str | Path | None = None, *, batch_norm_latents: int = 0, weights: str = "float32") -> Path:
         """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.
 
         `batch_norm_latents` estimates the batch-norm statistics anew from so many latents; 0: those of training.
+        `weights` are stored as "float32" or as "float16", half as large; the model computes in float32.
         """
+        if weights not in ("float32", "float16"):
+            raise UsageError(f"Expected weights to be float32 or float16, given {weights!r}.")
         trained = restore.load(self.run_dir, self.checkpoint) if batch_norm_latents else self._trained
         if batch_norm_latents:
             saved_model.estimate_batch_norm(trained, batch_norm_latents)
@@ -133,7 +136,8 @@ class Run:
         verbosity = logging.get_verbosity()
         logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
         try:
-            return saved_model.write(trained, Path(out or self.run_dir / "export"), found)
+            out = Path(out or self.run_dir / "export")
+            return saved_model.write(trained, out, found, half=weights == "float16")
         finally:
             logging.set_verbosity(verbosity)
 

@@ -22,13 +22,20 @@ def define(values: flags.FlagValues):
         lower_bound=0,
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "weights",
+        "float32",
+        ["float32", "float16"],
+        "as they are stored; float16 is half as large, and images differ by a level of 255 at most here and there",
+        flag_values=values,
+    )
 
 
 def main(values: flags.FlagValues) -> None:
     from tfdfm import api
 
     run = api.load(values.run_dir, values.checkpoint)
-    path = run.export(values.out, batch_norm_latents=values.batch_norm_latents)
+    path = run.export(values.out, batch_norm_latents=values.batch_norm_latents, weights=values.weights)
     print(f"{path}: serve it with python -m tfdfm.serve --model_base_path={path.parent}")
 
 

@@ -16,7 +16,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tfdfm import cli, export
 from tfdfm import latents as z
-from tfdfm.errors import Failure
+from tfdfm.errors import Failure, UsageError
 from tfdfm.sampling import saved_model
 from tfdfm.sampling.sampler import Local
 
@@ -237,3 +237,25 @@ def test_the_command_says_where_and_how_to_serve(tmp_path, monkeypatch, capsys):
     export.main(cli.parse(["", f"--run_dir={tmp_path}", "--batch_norm_latents=64"], export.define, ""))
     assert f"{tmp_path}/export/1: serve it with python -m tfdfm.serve" in capsys.readouterr().out
     assert tf.saved_model.contains_saved_model(str(tmp_path / "export" / "1"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_the_weights_give_nearly_the_same_images(kind, tmp_path):
+    trained = KINDS[kind]()
+    inputs = {"seed": SEEDS} | ({"labels": LABELS} if trained.class_names else {})
+    whole, half = (saved_model.write(trained, tmp_path, half=half) for half in (False, True))
+    sizes = [(path / "variables" / "variables.data-00000-of-00001").stat().st_size for path in (whole, half)]
+    assert sizes[1] < 0.6 * sizes[0]
+    models = [tf.saved_model.load(path) for path in (whole, half)]
+    given, found = (model.serving_default(inputs)["images"].numpy() for model in models)
+    difference = np.abs(given - found).max()
+    assert 0.0 < difference < 1 / 255
+    assert trained.generator.variables[0].dtype == "float32"
+
+
+def test_a_weight_that_is_too_large_for_float16_is_told(tmp_path):
+    trained = exports.trained()
+    trained.generator.variables[0].assign(tf.fill(trained.generator.variables[0].shape, 1e6))
+    with pytest.raises(UsageError, match="float16 cannot hold .*: export it as float32"):
+        saved_model.write(trained, tmp_path, half=True)
+    assert not any(tmp_path.iterdir())

@@ -1,9 +1,11 @@
 """A trained generator as a module of plain TensorFlow: image = f(weights, seed, label), with no tfdfm to run it."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfdfm import latents
+from tfdfm.errors import UsageError
 from tfdfm.sampling.restore import Trained
 from tfdfm.sampling.sources import Signatures
 
@@ -17,17 +19,26 @@ class Sampler(tf.Module):
 
     Args:
         trained: a run's generator. Its variables become this module's; the rest of it is only called.
+        half: the module has float16 copies of them in their place, half as large, and computes in float32.
+
+    Raises:
+        UsageError: a weight that no float16 can hold.
     """
 
-    def __init__(self, trained: Trained):
+    def __init__(self, trained: Trained, *, half: bool = False):
         super().__init__(name="sampler")
-        self.weights = [variable.value for variable in trained.generator.variables]
+        variables = trained.generator.variables
+        self.weights = [_halved(variable) if half else variable.value for variable in variables]
         self._width, self._prior = trained.config.latent_size, trained.config.prior
         self._size = (trained.config.image_size, trained.config.image_size, trained.channels)
         self._classes = len(trained.class_names)
 
         def generate(latents, labels):  # a function: a Keras network as an attribute would be saved with the module
-            return trained.generator(latents, labels=labels)
+            if not half:
+                return trained.generator(latents, labels=labels)
+            whole = [tf.cast(weight, variable.dtype) for weight, variable in zip(self.weights, variables, strict=True)]
+            with keras.StatelessScope(list(zip(variables, whole, strict=True))):
+                return trained.generator(latents, labels=labels)
 
         self._generate = generate
 
@@ -76,6 +87,13 @@ class Sampler(tf.Module):
     def _unconditional(self, inputs):
         labels = latents.labels_from_seeds(inputs["seed"], self._classes)
         return self._images({"seed": inputs["seed"], "labels": labels}) | {"labels": labels}
+
+
+def _halved(variable: keras.Variable) -> tf.Variable:
+    value = tf.cast(variable.value, tf.float16)
+    if not np.isfinite(value.numpy()).all():
+        raise UsageError(f"float16 cannot hold {variable.path}: export it as float32.")
+    return tf.Variable(value, trainable=False)
 
 
 class Local(Signatures):

@@ -67,13 +67,14 @@ def estimate_batch_norm(trained: Trained, count: int) -> None:
         variable.assign(value / batches)
 
 
-def write(trained: Trained, out: Path, scores: Mapping = ()) -> Path:
+def write(trained: Trained, out: Path, scores: Mapping = (), *, half: bool = False) -> Path:
     """Writes OUT/<version>/, one above the highest there; a server that polls OUT sees all of it or nothing.
 
     Raises:
         Failure: the disk refuses; nothing new is in OUT.
+        UsageError: as `Sampler`, which keeps the weights as `half` says.
     """
-    sampler = Sampler(trained)
+    sampler = Sampler(trained, half=half)
     with files.writing(out), tempfile.TemporaryDirectory() as assets:
         out.mkdir(parents=True, exist_ok=True)
         (Path(assets) / CARD).write_text(json.dumps(card(trained, scores), indent=2) + "\n")
