@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfdfm import networks
 from tfdfm.errors import UsageError
-from tfdfm.networks import dcgan
+from tfdfm.networks import dcgan, iliescu
 from tfdfm.networks.shapes import SIZES
 
 
@@ -127,3 +127,18 @@ def test_an_unknown_network_is_an_error_with_the_nearest_name():
         networks.find("generator", "DCGN")
     with pytest.raises(UsageError, match="Convolutional, FullyConnected"):
         networks.find("denoiser", "Network")
+
+
+@pytest.mark.parametrize("make", [dcgan.DCGANDiscriminator, iliescu.IliescuDiscriminator])
+def test_projected_labels_add_their_product_with_phi(make):
+    """Miyato & Koyama, eq. 3: y^T V Phi beside the unconditional score, and no layer is wider."""
+    pixels = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)).astype(np.float32)
+    plain, projected = (make(32, classes, width=4, projection=True, seed=0) for classes in (0, 5))
+    labels = np.array([4, 0, 2])
+    projected(pixels, labels=tf.constant(labels))
+    projected.embed.kernel.assign(np.random.default_rng(1).normal(size=projected.embed.kernel.shape))
+    base, found = plain(pixels), projected(pixels, labels=tf.constant(labels))
+    np.testing.assert_array_equal(base.features, found.features)
+    product = (projected.embed.kernel.numpy()[labels] * base.features.numpy()).sum(1)
+    np.testing.assert_allclose(found.score, base.score + product, rtol=1e-4, atol=1e-7)
+    assert np.abs(product).min() > 10 * np.abs(base.score).max()

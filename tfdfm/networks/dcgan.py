@@ -107,6 +107,8 @@ class DCGANDiscriminator(Network):
         plan: as `_plan` gives it, where it is not Radford et al.'s.
         width: n, the maps of the first layer (Radford: 128).
         batch_norm: biases take its place in a critic that must not have it.
+        projection: labels are projected on Phi instead: y^T V Phi is added to the score (Miyato & Koyama, ICLR 2018,
+            eq. 3).
         seed: of the initial weights.
     """
 
@@ -118,6 +120,7 @@ class DCGANDiscriminator(Network):
         *,
         width: int = 128,
         batch_norm: bool = True,
+        projection: bool = False,
         seed: int,
         **kwargs,
     ):
@@ -129,6 +132,7 @@ class DCGANDiscriminator(Network):
         self.convs = [self.conv(*step, use_bias=not batch_norm) for step in plan]
         self.norms = [self.norm() if batch_norm else keep for _ in plan[1:]]
         self.head = self.dense(1)
+        self.embed = self.dense(self.num_features) if projection and num_classes else None
 
     def _plan(self, image_size: int, width: int) -> tuple[int, list[tuple[int, int, int]]]:
         """(side of the features' maps, (maps, kernel, stride) of each convolution)."""
@@ -143,7 +147,7 @@ class DCGANDiscriminator(Network):
         self, images: tf.Tensor, labels: tf.Tensor | None = None, statistics: BatchStatistics | None = None
     ) -> list[tf.Tensor]:
         """What each convolution says, after batch norm and before its nonlinearity: [B, h, w, maps]."""
-        one_hot = self._one_hot(labels)
+        one_hot = self._concatenated(labels)
         maps = [self.convs[0](with_labels(images, one_hot))]
         for norm, conv in zip(self.norms, self.convs[1:], strict=True):
             maps.append(norm(conv(with_labels(tf.nn.leaky_relu(maps[-1], 0.2), one_hot)), statistics=statistics))
@@ -166,7 +170,10 @@ class DCGANDiscriminator(Network):
         maps = self.normalised(images, labels, statistics)
         activated = _activated(maps)
         features = tf.reshape(activated[-1], [-1, self.num_features])  # [B, F]
-        score = self.head(with_labels(features, self._one_hot(labels)))  # [B, 1]
+        score = self.head(with_labels(features, self._concatenated(labels)))  # [B, 1]
+        if self.embed:
+            projected = self.embed(tf.one_hot(labels, self.num_classes, dtype=features.dtype)) * features
+            score += tf.reduce_sum(projected, axis=1, keepdims=True)
         return DiscriminatorOutput(
             tf.cast(tf.reshape(score, [-1]), tf.float32),
             tf.cast(features, tf.float32),
@@ -174,8 +181,8 @@ class DCGANDiscriminator(Network):
             activations=tuple(tf.cast(x, tf.float32) for x in activated),
         )
 
-    def _one_hot(self, labels):
-        return tf.one_hot(labels, self.num_classes) if self.num_classes else None
+    def _concatenated(self, labels):
+        return tf.one_hot(labels, self.num_classes) if self.num_classes and not self.embed else None
 
 
 def _activated(maps: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -54,6 +54,7 @@ class IliescuDiscriminator(DCGANDiscriminator):
         width: n (thesis: 64).
         depth: convolutions.
         batch_norm: biases take its place in a critic that must not have it.
+        projection: labels are projected on Phi instead, as in `DCGANDiscriminator`.
         seed: of the initial weights.
     """
 
@@ -65,11 +66,13 @@ class IliescuDiscriminator(DCGANDiscriminator):
         width: int = 64,
         depth: int = 4,
         batch_norm: bool = True,
+        projection: bool = False,
         seed: int,
         **kwargs,
     ):
         plan = shapes.halved(image_size, depth), [(n, 4, 2) for n in _maps(width, depth)]
-        super().__init__(image_size, num_classes, plan, width=width, batch_norm=batch_norm, seed=seed, **kwargs)
+        kwargs |= dict(width=width, batch_norm=batch_norm, projection=projection, seed=seed)
+        super().__init__(image_size, num_classes, plan, **kwargs)
 
 
 class IliescuEncoder(Unlabelled):
