@@ -88,7 +88,9 @@ LONG = ("test_resume.py", "conformance/", "test_saved_model.py", "training/", "s
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file first, then what says soon that something is wrong, and what is long before the rest: no worker
-    waits for another at the end."""
+    waits for another at the end. What is marked `whole` is --all's."""
+    if not os.environ.get("TFDFM_TEST_ALL"):
+        items[:] = [item for item in items if not item.get_closest_marker("whole")]
     order = (LONGEST, *QUICK, *LONG)
 
     def place(item):

@@ -64,7 +64,7 @@ def test_killed_at_any_file_operation_it_ends_as_if_it_was_not(tmp_path, whole):
     commands.assert_same(run_dir, whole)
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_killed_by_the_clock_it_ends_as_if_it_was_not(tmp_path, whole, begun):
     for pause in (0, 0.3, 0.7):
         code, _ = begun(tmp_path / "run", signal.SIGKILL, pause)
@@ -85,7 +85,7 @@ def test_config_json_alone_repeats_the_run(tmp_path, whole):
     assert (tmp_path / "run" / "config.json").read_text() == copy.read_text()
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("kind", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.whole)])
 def test_a_signal_saves_and_leaves_and_the_same_command_goes_on(tmp_path, whole, begun, kind):
     code, said = begun(tmp_path / "run", kind)
     assert code == 128 + kind, said

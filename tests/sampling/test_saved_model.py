@@ -30,7 +30,7 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*list(KINDS)[:2], pytest.param("ensemble", marks=pytest.mark.whole)])
 def exported(request, tmp_path_factory):
     """(the trained generator, its export, inputs of its signatures)"""
     trained = KINDS[request.param]()

@@ -120,7 +120,7 @@ class Half:
         )
 
 
-@pytest.mark.parametrize("mode", ["graph", pytest.param("xla", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", ["graph", pytest.param("xla", marks=pytest.mark.whole)])
 def test_with_local_batch_norm_two_replicas_are_the_mean_over_their_halves(mirrored, mode):
     halves = [Half(place) for place in range(2)]
     trainer = toys.trainer(mirrored, jit=mode == "xla")
