@@ -190,7 +190,7 @@ def test_what_comes_with_the_package_makes_images_and_is_small(name, tmp_path):
     recipe = json.loads(json.dumps(recipes.check(recipes.recipe(name)).to_dict()))
     kept = {key: card["recipe"].get(key) for key in recipe.keys() - {"steps", "accumulate", "image_size"}}
     assert kept.items() <= recipe.items() and card["step"] == recipe["steps"] and card["scores"]
-    assert sum(path.stat().st_size for path in pretrained.find(name).rglob("*")) < 6e6
+    assert sum(path.stat().st_size for path in pretrained.find(name).rglob("*")) < 5e6
 
 
 def test_no_pretrained_generator_of_that_name():

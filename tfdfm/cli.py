@@ -44,7 +44,7 @@ def run(main: Callable[[flags.FlagValues], int | None], define: Callable[[flags.
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Takes out of stderr what TensorFlow's libraries say when they are loaded; all else is passed on."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors are raised; what it logs as one is a kernel passed over
     sys.stderr.flush()
     shown = os.dup(2)
     with tempfile.TemporaryFile() as held:
