@@ -11,6 +11,6 @@ from tfdfm.recipes import recipe
 def get_config():
     config = recipe("mnist_quick")
     config.terms = (*config.terms, "dfm")
-    config.dfm.update(gradient_ratio=0.1, sigma=0.5)
+    config.dfm.update(gradient_ratio=1.0, sigma=0.3)
     config.denoiser.update(depth=2, width=1024, whiten=True)
     return config
