@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks style and types and runs the tests, in an environment of its own: tools/test.sh [--all] [arguments of pytest]
-# The slow tests of recipes run for two of them; --all runs the others after the rest, and what is marked `whole`, and longer searches for faults.
+# The slow tests of recipes run for two of them; --all adds the others, what is marked `whole` and longer searches for faults.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

@@ -82,10 +82,8 @@ def test_what_does_not_fit_is_one_line(size, group, message):
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_a_step_with_both_penalties_is_finite_and_moves_all(jit):
-    recipe = {
-        key: value | {"blocks": 1} if key in ("generator", "discriminator") else value for key, value in RECIPE.items()
-    }
-    trainer = toys.trainer(**recipe, jit=jit)
+    narrow = {key: RECIPE[key] | {"blocks": 1} for key in ("generator", "discriminator")}
+    trainer = toys.trainer(**RECIPE | narrow, jit=jit)
     step = toys.stepper(trainer)
     before = toys.state(trainer)
     for number in range(3):  # biases before the layers that start at 0 wait for those

@@ -36,8 +36,8 @@ class Sampler(tf.Module):
         def generate(latents, labels):  # a function: a Keras network as an attribute would be saved with the module
             if not half:
                 return trained.generator(latents, labels=labels)
-            whole = [tf.cast(weight, variable.dtype) for weight, variable in zip(self.weights, variables, strict=True)]
-            with keras.StatelessScope(list(zip(variables, whole, strict=True))):
+            whole = [(v, tf.cast(weight, v.dtype)) for v, weight in zip(variables, self.weights, strict=True)]
+            with keras.StatelessScope(whole):
                 return trained.generator(latents, labels=labels)
 
         self._generate = generate

@@ -49,7 +49,7 @@ class Gradients(NamedTuple):
 
     def plus(self, later: "Gradients") -> "Gradients":
         """With those of the next part of the replica's batch: sums; the states are the later ones."""
-        summed = (tf.nest.map_structure(tf.add, *of) for of in list(zip(self, later, strict=True))[:3])
+        summed = (tf.nest.map_structure(tf.add, *of) for of in zip(self[:3], later[:3], strict=True))
         return Gradients(*summed, later.states)
 
     def mean_statistics(self, parts: int) -> "Gradients":
