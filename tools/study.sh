@@ -12,8 +12,8 @@ search() { # NAME RECIPE FLAGS...: one search of all seeds
 scaled=(--config.denoiser.whiten=true)
 search without "$gan" "$@"
 search ratio "$dfm" "$@" "${scaled[@]}" --grid.dfm.sigma="${SIGMAS:-0.1,0.3,1}" --grid.dfm.gradient_ratio="${RATIOS:-0.01,0.1,1}"
-search paper "$dfm" "$@" --config.dfm.weight=0.03 --config.dfm.sigma=1
+search paper "$dfm" "$@" --config.dfm.weight=0.03 --config.dfm.sigma=1 --config.dfm.gradient_ratio=0 --config.denoiser.whiten=false
 terms=$(python -c "from tfdfm import recipes; print(','.join(recipes.recipe('$gan').terms))"),dfm_difference
-search difference "$dfm" "$@" "${scaled[@]}" --config.terms="$terms" --config.dfm_difference.sigma=0.5 \
-  --grid.dfm_difference.gradient_ratio=0.1
+search difference "$dfm" "$@" "${scaled[@]}" --config.terms="$terms" \
+  --grid.dfm_difference.sigma="${SIGMAS:-0.1,0.3,1}" --grid.dfm_difference.gradient_ratio="${RATIOS:-0.01,0.1,1}"
 python -m tfdfm.search --paired="$out/without,$out/ratio,$out/paper,$out/difference" --out="$out/paired.png" --json="$out/paired.json"
