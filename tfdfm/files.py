@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and one line for what a disk refuses."""
 
+import json
 import math
 import os
 from collections.abc import Iterator
@@ -38,6 +39,12 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """The value by `finite`, indented. Raises Failure: the disk refuses."""
+    with writing(path), whole(path) as file:
+        file.write(json.dumps(finite(value), indent=2, allow_nan=False).encode() + b"\n")
 
 
 def sync(path: Path) -> None:

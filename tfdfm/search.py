@@ -10,7 +10,6 @@ The same command again goes on, and as many of them as you like share the work, 
 directory. --grid.KEY=V1,V2,... replaces an axis of the recipe's own grid, or adds one.
 """
 
-import json
 from pathlib import Path
 
 from absl import flags
@@ -110,8 +109,7 @@ def _paired(values: flags.FlagValues) -> None:
         images.write_png(values.out, drawing.pairs(made))
         print(f"Written: {values.out}")
     if values.json:
-        with files.writing(values.json), files.whole(Path(values.json)) as file:
-            file.write(json.dumps(files.finite(paired.record(made)), indent=2).encode() + b"\n")
+        files.write_json(Path(values.json), paired.record(made))
         print(f"Written: {values.json}")
 
 

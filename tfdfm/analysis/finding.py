@@ -1,7 +1,6 @@
 """What a view has found: a picture and the numbers in it, on disk as PNG and JSON beside each other."""
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +27,7 @@ def write(finding: Finding, path: Path) -> list[Path]:
     """
     written = [path, path.with_suffix(".json")]
     images.write_png(path, finding.picture)
-    with files.writing(written[1]), files.whole(written[1]) as file:
-        file.write(json.dumps(files.finite(finding.numbers), indent=2, allow_nan=False).encode() + b"\n")
+    files.write_json(written[1], finding.numbers)
     if finding.frames:
         written.append(path.with_suffix(".gif"))
         first, *others = (Image.fromarray(frame) for frame in finding.frames)

@@ -45,8 +45,7 @@ def write(path: Path, scores: Mapping[str, dict], drawn: Mapping[str, np.ndarray
         if any(conditions(old[name]) != conditions(scores[name]) for name in old.keys() & scores.keys()):
             path.replace(_free(path))
             old = {}
-        with files.whole(path) as file:
-            file.write(json.dumps(old | scores, indent=2, allow_nan=False).encode() + b"\n")
+    files.write_json(path, old | scores)
     for name, picture in drawn.items():
         images.write_png(path.with_name(f"{path.stem}-{name}.png"), picture)
 

@@ -215,8 +215,7 @@ def record(run_dir: Path, config: ConfigDict, images: data.Images, *, write: boo
     if write:
         with writing(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
-            with files.whole(path) as file:
-                file.write(json.dumps(config.to_dict() | {"data": about}, indent=2).encode() + b"\n")
+        files.write_json(path, config.to_dict() | {"data": about})
 
 
 def _compare(path: Path, config: ConfigDict, about: dict):

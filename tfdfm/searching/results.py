@@ -35,8 +35,7 @@ def describe(directory: Path, about: dict) -> None:
         with files.writing(path):
             directory.mkdir(parents=True, exist_ok=True)
             temporary = directory / f"search-{socket.gethostname()}-{os.getpid()}.json"  # several may be at it
-            with files.whole(temporary) as file:
-                file.write(json.dumps(about, indent=2).encode() + b"\n")
+            files.write_json(temporary, about)
             temporary.replace(path)
     if changed := recipes.differences(ConfigDict(_read(path)), ConfigDict(about)):
         raise UsageError(
@@ -48,8 +47,7 @@ def describe(directory: Path, about: dict) -> None:
 def write(path: Path, settings: dict, failed: str | None, scores: dict, seconds: float, images_seen: int) -> None:
     """Whole or not at all; the checkpoints are removed then, as config.json repeats the run to the bit."""
     result = {"settings": settings, "failed": failed, "scores": scores, "seconds": seconds, "images_seen": images_seen}
-    with files.writing(path), files.whole(path) as file:
-        file.write(json.dumps(files.finite(result), indent=2).encode() + b"\n")
+    files.write_json(path, result)
     shutil.rmtree(path.parent / "checkpoints", ignore_errors=True)
 
 
