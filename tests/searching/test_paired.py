@@ -1,6 +1,9 @@
 """Paired differences against a count by hand, the counterpart of a setting, failed seeds, what does not compare."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,8 @@ import pytest
 from tfdfm import cli, search
 from tfdfm.errors import UsageError
 from tfdfm.searching import drawing, paired
+
+IMPORT = Path(__file__).parents[2] / "tools" / "import_search.py"
 
 
 def result(seed, distance, score=1.0, seconds=2.0, judge="a", **keys):
@@ -80,16 +85,25 @@ def test_what_does_not_compare_is_refused(others, message):
         paired.compare({"twin": TWIN, **others})
 
 
-def test_the_command_writes_the_picture_and_all_seeds(tmp_path, capsys):
+def test_the_command_writes_the_picture_and_all_seeds_of_searches_made_by_0_1(tmp_path, capsys):
+    about = {"recipe": {"steps": 3}, "scoring": {"metrics": ["frechet_distance"], "samples": 20}}
     for name, results in (("twin", TWIN), ("dfm", BETTER)):
-        for number, one in enumerate(results):
+        for number, one in enumerate([*results, result(7, None)]):
             (tmp_path / name / str(number)).mkdir(parents=True)
             (tmp_path / name / str(number) / "result.json").write_text(json.dumps(one))
+        (tmp_path / name / "search.json").write_text(json.dumps(about))
+        command = [sys.executable, IMPORT, tmp_path / name]
+        said = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2)]
+        assert "Imported 4 of 4 settings" in said[0] and "Imported 0 of 4" in said[1]
     flags = [f"--paired={tmp_path / 'twin'},{tmp_path / 'dfm'}", f"--out={tmp_path / 'a.png'}"]
     search.main(cli.parse(["", *flags, f"--json={tmp_path / 'a.json'}"], search.define, ""))
     written = json.loads((tmp_path / "a.json").read_text())
     assert [one["other"] for one in written] == [[3, 6, 4], [0.5, 1, 1.5]] and written[0]["difference"] == -8 / 3
-    assert "better" in capsys.readouterr().out and (tmp_path / "a.png").stat().st_size > 5_000
+    assert (
+        written[0]["failed"] == [7]
+        and "1 failed" in capsys.readouterr().out
+        and (tmp_path / "a.png").stat().st_size > 5_000
+    )
 
 
 def test_the_picture_has_a_line_for_each_setting():

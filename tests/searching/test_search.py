@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import commands
+import optuna
 import pytest
 import tensorflow as tf
 
 from tfdfm import cli, search
 from tfdfm.errors import Failure, UsageError
-from tfdfm.searching import claims, loop
+from tfdfm.searching import loop, results, storage
 
 RECIPE = """
 from tfdfm.recipes import recipe
@@ -70,9 +72,20 @@ def start(arguments):
         process.communicate()
 
 
+def study(folder) -> optuna.Study | None:
+    kept = storage.opened(folder / "here", None, write=False)
+    return kept and optuna.load_study(study_name="here", storage=kept)
+
+
 def found(folder) -> dict[str, dict]:
     """{folder of a setting: its result}"""
-    return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("here/*/result.json")}
+    trials = results.named(study(folder)).values() if study(folder) else ()
+    return {trial.user_attrs["folder"]: trial.user_attrs for trial in trials if trial.state.is_finished()}
+
+
+def drawn(folder) -> dict[str, dict]:
+    """{name of a draw: its settings}"""
+    return {one["name"]: one["settings"] for one in found(folder).values()}
 
 
 def test_every_setting_is_trained_scored_and_written_down(find, tmp_path, capsys):
@@ -82,10 +95,9 @@ def test_every_setting_is_trained_scored_and_written_down(find, tmp_path, capsys
         "--config.generator.width=8",
         "--metrics=ms_ssim,modified_inception_score",
     )
-    results = found(tmp_path)
-    settings = [one["settings"] for one in results.values()]
+    settings = [one["settings"] for one in found(tmp_path).values()]
     assert len({one["seed"] for one in settings}) == 2 and {one["generator.width"] for one in settings} == {8}
-    for name, one in results.items():
+    for name, one in found(tmp_path).items():
         assert one["failed"] is None and one["images_seen"] == 3 * 64 and one["seconds"] > 0
         assert (
             list(one["scores"]) == ["ms_ssim", "modified_inception_score"] and one["scores"]["ms_ssim"]["samples"] == 20
@@ -150,9 +162,9 @@ def test_two_processes_share_the_settings(start, tmp_path):
     both = [start("--num=2") for _ in range(2)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    results = found(tmp_path)
-    assert len(results) == 2 and len({one["settings"]["seed"] for one in results.values()}) == 2
-    for name in results:
+    made = found(tmp_path)
+    assert len(made) == 2 and len({one["settings"]["seed"] for one in made.values()}) == 2
+    for name in made:
         assert sum(text.count(f"/{name}: seed=") for text in said) == 1, said
         assert len(commands.lines(tmp_path / "here" / name)) == 3
 
@@ -166,13 +178,91 @@ def test_another_finishes_what_a_killed_process_began(start, find, tmp_path, mon
     process.kill()
     process.wait()
     begun = saved[0].parents[1]
-    assert not (begun / "result.json").exists()
-    monkeypatch.setattr(claims, "BEAT", 0.1)
-    monkeypatch.setattr(claims, "LEASE", 1.0)
+    assert begun.name not in found(tmp_path)
+    monkeypatch.setattr(storage, "BEAT", 0.1)
+    monkeypatch.setattr(storage, "LEASE", 1.0)
     find("--num=2", "--config.steps=200")
     assert len(found(tmp_path)) == 2 and "Going on from step" in caplog.text
-    assert sorted(path.name for path in begun.glob("claim-*")) == ["claim-0", "claim-1"]
+    states = [t.state.name for t in study(tmp_path).trials if t.user_attrs["folder"] == begun.name]
+    assert states == ["FAIL", "COMPLETE"]
     assert [row["step"] for row in commands.lines(begun)] == list(range(1, 201))
+
+
+def test_draws_from_ranges_follow_from_those_before(find, tmp_path, monkeypatch):
+    """And one that was stopped goes on with its values."""
+    axes = ["--grid.optimizer.learning_rate=1e-5..1e-3:log", "--grid.generator.width=2..6", "--grid.flip=true,false"]
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.run, "train", lambda *_, **__: loop.run.Stopped(signal.SIGTERM, 2))
+        with pytest.raises(SystemExit, match="143"):
+            find(*axes, "--num=2")
+    begun = study(tmp_path).trials[0].user_attrs["settings"]
+    find(*axes, "--num=2")
+    first = drawn(tmp_path)
+    assert first["draw-0"] == begun and len(first) == 2
+    find(*axes, "--num=2", f"--search_dir={tmp_path / 'again' / 'here'}")
+    assert drawn(tmp_path / "again") == first
+    find(*axes, "--num=3")
+    assert len(drawn(tmp_path)) == 3 and first.items() <= drawn(tmp_path).items()
+    for one in drawn(tmp_path).values():
+        assert 1e-5 <= one["optimizer.learning_rate"] <= 1e-3 and 2 <= one["generator.width"] <= 6
+        assert type(one["generator.width"]) is int and type(one["flip"]) is bool
+    assert len({one["optimizer.learning_rate"] for one in drawn(tmp_path).values()}) == 3
+    with pytest.raises(
+        UsageError, match="another recipe or scoring: ranges: .*generator.width=.2, 6.*generator.width=.2, 7"
+    ):
+        find(*axes, "--grid.generator.width=2..7", "--num=3")
+
+
+def test_workers_share_the_settings_in_a_database(start, tmp_path):
+    url = f"sqlite:///{tmp_path}/study.db"
+    process = start("--workers=2", "--num=2", f"--storage={url}")
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert (
+        said.count(": seed=") == 2
+        and said.count("2 settings in") == 3
+        and said.count("modified_inception_score  ") == 1
+    )
+    assert not (tmp_path / "here" / storage.JOURNAL).exists()
+    assert len(results.read(tmp_path / "here", url)) == 2
+
+
+def test_workers_are_told_to_stop_and_their_failures_are_one(start, tmp_path):
+    process = start("--workers=2", "--num=2", "--config.steps=100000")
+    while len({path.parents[1] for path in tmp_path.glob("here/*/checkpoints/0*")}) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.terminate()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 143 and said.count("Stopped by SIGTERM; the same command goes on") == 2, said
+    assert {trial.state.name for trial in study(tmp_path).trials} == {"FAIL"}
+    (tmp_path / "here" / "checkpoints").mkdir()
+    for run_dir in tmp_path.glob("here/*/config.json"):
+        run_dir.write_text("{")
+    process = start("--workers=2", "--num=2", "--config.steps=100000")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1 and "2 of 2 workers failed" in said, said
+
+
+def test_a_run_that_scores_worse_than_most_is_pruned(find, tmp_path, monkeypatch, capsys):
+    """Of six, the median of the five before decides; it is a result, and not tried again."""
+
+    def train(config, run_dir, data_dir, more):
+        run_dir.mkdir()
+        row = {"step": 2, "images_seen": 128, "score/ms_ssim": 0.9 if config.seed == 5 else 0.1 * config.seed}
+        (run_dir / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+        more[0].set_model(types.SimpleNamespace(step=tf.constant(2)))
+        more[0].on_train_batch_end(0, row)
+
+    monkeypatch.setattr(loop.run, "train", train)
+    monkeypatch.setattr(loop, "_score", lambda _, run_dir: {"ms_ssim": {"value": 0.5}})
+    command = ["--prune", "--metrics=ms_ssim", "--config.score_every=1", "--grid.generator.network=DCGAN"]
+    find(*command, "--grid.seed=0,1,2,3,4")
+    find(*command, "--grid.seed=5")
+    assert "Pruned at step 2: score/ms_ssim 0.9." in capsys.readouterr().out.splitlines()[-1]
+    assert [one["failed"] is None for one in found(tmp_path).values()] == [True] * 5 + [False]
+    monkeypatch.setattr(loop.run, "train", None)
+    find(*command, "--grid.seed=5")
 
 
 @pytest.mark.parametrize(
@@ -180,8 +270,17 @@ def test_another_finishes_what_a_killed_process_began(start, find, tmp_path, mon
     [
         (["--grid.seeed=0,1"], "Unknown key 'seeed'. Did you mean 'seed'"),
         (["--grid.seed=0,x"], "to be of type int.*given 'x'"),
-        (["--grid.seed"], "Expected --grid.KEY=V1,V2,..., given --grid.seed"),
+        (["--grid.seed"], "or --grid.KEY=LOW..HIGH, given --grid.seed"),
         (["--config=digits"], "digits has no grid of its own: set an axis by --grid.KEY"),
+        (
+            ["--grid.optimizer.learning_rate=1e-3..1e-5", "--num=2"],
+            "of rising numbers, above 0 with :log. Given 1e-3..1e-5",
+        ),
+        (["--grid.seed=0..4:log", "--num=2"], "above 0 with :log. Given 0..4:log"),
+        (["--grid.terms=a..b", "--num=2"], "Expected"),
+        (["--grid.seed=0..4"], "Expected --num, how many settings to draw from the range of seed"),
+        (["--prune"], "Expected --config.score_every above 0 and --metrics to begin with one.*Given 0 and modified"),
+        (["--storage=mysterydb://here"], "Expected dialect.driver.* in --storage. Given mysterydb://here: .*plugin"),
         (["--num=4"], "at most 3, the settings of this grid. Given 4"),
         (["--grid.generator.width=4,0"], "generator.width to be at least 1, given 0"),
         (["--metrics=inception"], "Unknown metric 'inception'.*inception_score"),
@@ -201,7 +300,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(find, tmp_path, more, expe
 
 def test_a_directory_holds_one_search(find, tmp_path):
     find("--num=1")
-    assert len(json.loads((tmp_path / "here" / "search.json").read_text())["scoring"]["classifier"]["checksum"]) == 64
+    assert len(study(tmp_path).user_attrs["scoring"]["classifier"]["checksum"]) == 64
     with pytest.raises(UsageError, match="another recipe or scoring: recipe.steps: 3 -> 4; scoring.samples: 20 -> 30"):
         find("--num=1", "--samples=30", "--config.steps=4")
     find("--grid.seed=7")  # another setting of it

@@ -1,16 +1,20 @@
-"""What a search leaves: search.json, a folder for each setting with its result.json, and the table of them."""
+"""What a search leaves in its study: what it is of, a result for each setting, and the table of them."""
 
 import json
-import os
-import shutil
-import socket
+from collections.abc import Mapping
 from pathlib import Path
 
+import optuna
 from ml_collections import ConfigDict
+from optuna.pruners import MedianPruner, NopPruner
+from optuna.samplers import TPESampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
 
-from tfdfm import files, recipes
+from tfdfm import recipes
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import tables
+from tfdfm.searching import storage
 
 LOWER_IS_BETTER = {
     "frechet_distance",
@@ -20,44 +24,81 @@ LOWER_IS_BETTER = {
     "sliced_wasserstein_distance",
     "test_error",
 }
-NAME = "result.json"  # in the folder of a setting
 SHOWN = 20  # lines of the table
 
 
-def describe(directory: Path, about: dict) -> None:
-    """Writes search.json: `about`, the recipe and the scoring of all settings; once there are results, compares it.
+class _Sampler(TPESampler):
+    """Tree-structured Parzen estimators (Bergstra et al., 2011) whose draw follows from the trials before it alone."""
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        super().__init__(seed=trial.number)
+        super().before_trial(study, trial)
+
+
+def described(kept: BaseStorage, directory: Path, about: dict, prune: bool) -> optuna.Study:
+    """The study of the directory's name; `about` is the recipe, the scoring and the ranges of all its settings.
 
     Raises:
-        UsageError: lists the keys that changed.
+        UsageError: there are results of another; lists the keys that changed.
     """
-    path, about = directory / "search.json", json.loads(json.dumps(about))
-    if not path.exists() or not any(directory.glob(f"*/{NAME}")):
-        with files.writing(path):
-            directory.mkdir(parents=True, exist_ok=True)
-            temporary = directory / f"search-{socket.gethostname()}-{os.getpid()}.json"  # several may be at it
-            files.write_json(temporary, about)
-            temporary.replace(path)
-    if changed := recipes.differences(ConfigDict(_read(path)), ConfigDict(about)):
-        raise UsageError(
-            f"{directory} holds a search with another recipe or scoring: {'; '.join(changed)}. "
-            "Pass another --search_dir, or the search's own settings."
-        )
+    metric = about["scoring"]["metrics"][0]
+    study = optuna.create_study(
+        storage=kept,
+        study_name=_name(directory),
+        direction="minimize" if metric in LOWER_IS_BETTER else "maximize",
+        sampler=_Sampler(),
+        pruner=MedianPruner() if prune else NopPruner(),
+        load_if_exists=True,
+    )
+    about = json.loads(json.dumps(about))
+    if any(trial.state.is_finished() for trial in named(study).values()):
+        if changed := recipes.differences(ConfigDict(study.user_attrs), ConfigDict(about)):
+            raise UsageError(
+                f"{directory} holds a search with another recipe or scoring: {'; '.join(changed)}. "
+                "Pass another --search_dir, or the search's own settings."
+            )
+    else:
+        for key, value in about.items():
+            study.set_user_attr(key, value)
+    return study
 
 
-def write(path: Path, settings: dict, failed: str | None, scores: dict, seconds: float, images_seen: int) -> None:
-    """Whole or not at all; the checkpoints are removed then, as config.json repeats the run to the bit."""
-    result = {"settings": settings, "failed": failed, "scores": scores, "seconds": seconds, "images_seen": images_seen}
-    files.write_json(path, result)
-    shutil.rmtree(path.parent / "checkpoints", ignore_errors=True)
+def named(study: optuna.Study) -> dict[str, FrozenTrial]:
+    """{name: the trial that has its result, or is to have it}, by the number of the trial."""
+    trials: dict[str, FrozenTrial] = {}
+    for trial in study.get_trials(deepcopy=False):
+        name = trial.user_attrs.get("name")
+        lost = trial.state == TrialState.FAIL and not trial.user_attrs.get("failed")
+        if name and not lost:
+            trials.setdefault(name, trial)
+    return trials
 
 
-def read(directory: Path) -> list[dict]:
-    """All results there, best first, those of failed settings last.
+def begun(study: optuna.Study, name: str) -> Mapping:
+    """The parameters with which a lost trial of that name was begun, if one was."""
+    found = [trial.params for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get("name") == name]
+    return next((params for params in reversed(found) if params), {})
+
+
+def read(directory: Path, url: str | None = None) -> list[dict]:
+    """All results of a search, best first, those of failed settings last.
 
     Raises:
-        UsageError: none, or a damaged one.
+        UsageError: none.
     """
-    found = [_read(path) for path in sorted(directory.glob(f"*/{NAME}"))]
+    kept = storage.opened(directory, url, write=False)
+    name = _name(directory)
+    found = []
+    if kept and name in optuna.get_all_study_names(kept):
+        study = optuna.load_study(study_name=name, storage=kept)
+        spent: dict[str, float] = {}
+        for trial in study.get_trials(deepcopy=False):
+            if "name" in trial.user_attrs:
+                spent.setdefault(trial.user_attrs["name"], 0.0)
+                spent[trial.user_attrs["name"]] += trial.user_attrs.get("seconds", 0.0)
+        finished = [trial.user_attrs for trial in named(study).values() if trial.state.is_finished()]
+        keys = ("settings", "failed", "scores", "images_seen")
+        found = [{key: each[key] for key in keys} | {"seconds": spent[each["name"]]} for each in finished]
     if not found:
         raise UsageError(f"Expected the results of tfdfm.search in {directory}, found none.")
     return sorted(found, key=_rank)
@@ -82,15 +123,12 @@ def table(results: list[dict]) -> str:
     return text + (f"\n... and {more:,} more" if more > 0 else "")
 
 
+def _name(directory: Path) -> str:
+    return directory.absolute().name
+
+
 def _rank(result: dict) -> tuple[bool, float]:
     found = value(result)
     if found is None:
         return True, 0.0
     return False, found if next(iter(result["scores"])) in LOWER_IS_BETTER else -found
-
-
-def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is damaged ({error}): expected what tfdfm.search writes. Remove it.") from None

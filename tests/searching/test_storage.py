@@ -1,0 +1,138 @@
+"""Who works at a trial: one at a time, whatever happens to it, in a journal and in databases."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tfdfm.errors import Failure, UsageError
+from tfdfm.searching import results, storage
+
+WORK = """
+import sys, time, pathlib
+from tfdfm.searching import results, storage
+storage.BEAT, storage.LEASE = 1, 3
+import optuna
+kept = storage.opened(pathlib.Path(sys.argv[1]), sys.argv[2] or None, write=True)
+
+def objective(trial):
+    trial.suggest_float("x", 0, 1)
+    print("held", flush=True)
+    time.sleep(600)
+
+study = optuna.create_study(study_name="here", storage=kept, load_if_exists=True)
+study.enqueue_trial({}, user_attrs={"name": "one"})
+study.optimize(objective, n_trials=1)
+"""
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    """The URL of a database server of this module's own."""
+    if not POSTGRES:
+        pytest.skip("PostgreSQL's server is not installed")
+    folder = Path(tempfile.mkdtemp())  # its socket's path must be short
+    programs, data = POSTGRES[-1].parent, folder / "data"
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # the server refuses root
+    if as_user:
+        shutil.chown(folder, "postgres")
+
+    def run(program, *more):
+        subprocess.run([*as_user, programs / program, "-D", data, *more], check=True, cwd="/")
+
+    run("initdb", "--auth=trust", "--username=tfdfm")
+    run("pg_ctl", "-o", f"-c listen_addresses= -k {folder}", "-l", folder / "log", "-w", "start")
+    yield f"postgresql+psycopg://tfdfm@/postgres?host={folder}"
+    run("pg_ctl", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["journal", "sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres")
+    return "" if request.param == "journal" else f"sqlite:///{tmp_path}/study.db"
+
+
+@pytest.fixture
+def study(tmp_path, url, monkeypatch):
+    monkeypatch.setattr(storage, "BEAT", 1)
+    monkeypatch.setattr(storage, "LEASE", 3)
+    kept = storage.opened(tmp_path, url, write=True)
+    yield optuna.create_study(study_name="here", storage=kept, load_if_exists=True)
+    optuna.delete_study(study_name="here", storage=kept)
+    if url:
+        kept.remove_session()
+        kept.engine.dispose()
+
+
+@pytest.fixture
+def owner(tmp_path, url, study):
+    """A process that holds a trial."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK, tmp_path, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"held\n", process.communicate()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def lost(study) -> bool:
+    """Looks for silent trials; whether the only one is none of the named any more."""
+    optuna.storages.fail_stale_trials(study)
+    return "one" not in results.named(study)
+
+
+def waited(study, seconds=60) -> None:
+    end = time.monotonic() + seconds
+    while not lost(study):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_what_is_held_is_not_given_and_what_a_killed_process_held_is(study, owner):
+    end = time.monotonic() + 6  # twice the lease
+    while time.monotonic() < end:
+        assert not lost(study)
+        time.sleep(0.5)
+    owner.kill()
+    waited(study)
+    (trial,) = study.trials
+    assert trial.state == TrialState.FAIL and 4 < trial.user_attrs["seconds"] < 30  # its work counts
+    assert results.begun(study, "one") == trial.params and 0 <= trial.params["x"] <= 1
+
+
+def test_a_process_that_slept_too_long_ends_before_it_does_harm(study, owner):
+    owner.send_signal(signal.SIGSTOP)
+    waited(study)
+    owner.send_signal(signal.SIGCONT)
+    _, said = owner.communicate(timeout=30)
+    assert owner.returncode == 1 and b"trial 0 was taken over" in said
+
+
+def test_a_database_that_is_not_there(tmp_path):
+    with pytest.raises(Failure, match="Cannot open --storage: unable to open database file. Is the server up"):
+        storage.opened(tmp_path, f"sqlite:///{tmp_path}/nowhere/study.db", write=True)
+
+
+def test_a_damaged_journal_and_a_folder_that_cannot_be_written(tmp_path):
+    path = tmp_path / storage.JOURNAL
+    path.write_text(
+        '{"op_code": 0, "worker_id": "a", "study_name": "here", "directions": [1]}\nnoise\n{"op_code": 1}\n'
+    )
+    with pytest.raises(UsageError, match="study.journal is damaged .*: expected a journal of tfdfm.search. Remove it"):
+        storage.opened(tmp_path, None, write=True)
+    path.rename(tmp_path / "a")
+    with pytest.raises(Failure, match="Cannot write .*a/here/study.journal: Not a directory"):
+        storage.opened(tmp_path / "a" / "here", None, write=True)
