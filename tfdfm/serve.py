@@ -3,56 +3,107 @@
     python -m tfdfm.serve --model_base_path=runs/digits-seed0/export
 
 The directory holds one directory for each version, named by its number; new ones are picked up while it runs. The
-flags are those of tensorflow_model_server. A port of 0 is off, -1 is any free one.
+flags are those of tensorflow_model_server, all of them: some change nothing here and say so. A port of 0 is off, -1 is
+any free one.
 """
 
+import math
 import os
 import socket
+import sys
 from pathlib import Path
 
 from absl import flags
 
 from tfdfm import cli
 from tfdfm.errors import UsageError
+from tfdfm.version import __version__
+
+FLAGS = (  # name, default, help, and the least number where that is not 0
+    ("model_base_path", "", "directory of one model's versions"),
+    ("model_name", "default", "what clients call it"),
+    ("model_config_file", "", "ModelServerConfig in text format, instead of the two flags above"),
+    ("model_config_file_poll_wait_seconds", 0.0, "read that file again as often (0 or less: never)", -math.inf),
+    ("file_system_poll_wait_seconds", 1.0, "look for new versions as often (0 or less: never)", -math.inf),
+    ("allow_version_labels_for_unavailable_models", False, "labels may name versions that are not available"),
+    ("host", "127.0.0.1", "address to listen on; 0.0.0.0 opens the server to the network"),
+    ("port", 8500, "of gRPC", -1),
+    ("rest_api_port", 8501, "of REST", -1),
+    ("grpc_socket_path", "", "UNIX socket that gRPC listens on too"),
+    ("grpc_channel_arguments", "", "options of the gRPC server: KEY=VALUE,KEY=VALUE"),
+    ("ssl_config_file", "", "SSLConfig in text format with PEM text: gRPC by TLS"),
+    ("rest_api_timeout_in_ms", 30_000, "of a REST request", 1),
+    ("rest_api_enable_cors_support", False, "let web pages of other origins ask"),
+    ("max_request_bytes", 64 << 20, "of a gRPC message and of a REST body", 1),
+    ("enable_batching", True, "merge requests that come at the same time into one run"),
+    ("batching_parameters_file", "", "BatchingParameters in text format"),
+    ("enable_per_model_batching_parameters", False, "a version's batching_params.pbtxt holds for it"),
+    ("monitoring_config_file", "", "MonitoringConfig in text format (default: Prometheus's metrics are shown)"),
+    ("enable_grpc_healthcheck_service", True, "grpc.health.v1"),
+    ("saved_model_tags", "serve", "of the graph that is served: TAG,TAG"),
+    ("enable_model_warmup", True, "run a version's tf_serving_warmup_requests before it is available"),
+    ("num_request_iterations_for_warmup", 0, "how often each of them (0: once)"),
+    ("tensorflow_session_config_file", "", "ConfigProto in text format"),
+    ("tensorflow_session_parallelism", 0, "threads inside and between operations (0: all cores)"),
+    ("tensorflow_intra_op_parallelism", 0, "threads inside an operation"),
+    ("tensorflow_inter_op_parallelism", 0, "operations at the same time"),
+    ("per_process_gpu_memory_fraction", 0.0, "of a GPU's memory (0: as it grows)"),
+    ("enable_signature_method_name_check", False, "classify and regress only by signatures that say so"),
+    ("enable_serialization_as_tensor_content", False, "answer Predict by gRPC with bytes, not typed values"),
+    ("version", False, "show it and end"),
+    ("use_alts_credentials", False, "is refused: there is no ALTS here"),
+)
+RETRIED = "a version that failed is tried again when its files change"
+TFLITE = "saved_model.pb is served, not model.tflite"
+WITHOUT = (  # flags of tensorflow_model_server that change nothing: name, default, what is so instead
+    ("rest_api_num_threads", 0, "one event loop answers all requests"),
+    ("grpc_max_threads", 0, "one event loop answers all requests"),
+    ("num_load_threads", 0, "models are loaded beside each other, the versions of one in turn"),
+    ("num_unload_threads", 0, "versions are unloaded beside each other"),
+    ("max_num_load_retries", 5, RETRIED),
+    ("load_retry_interval_micros", 60_000_000, RETRIED),
+    ("flush_filesystem_caches", True, "the system keeps them as it likes"),
+    ("remove_unused_fields_from_bundle_metagraph", True, "they are kept for the model's metadata only"),
+    ("platform_config_file", "", "every model is a SavedModel of TensorFlow"),
+    ("prefer_tflite_model", False, TFLITE),
+    ("num_tflite_pools", 0, TFLITE),
+    ("num_tflite_interpreters_per_pool", 1, TFLITE),
+    ("xla_cpu_compilation_enabled", False, "XLA compiles what a model asks it to"),
+    ("xla_gpu_compilation_enabled", False, "XLA compiles what a model asks it to"),
+    ("enable_profiler", True, "there is no profiler service"),
+    ("thread_pool_factory_config_file", "", "TensorFlow has its own pools of threads"),
+    ("mixed_precision", "", "a model runs in the precision of its export"),
+    ("skip_initialize_tpu", False, "no TPU is used"),
+)
 
 
 def define(values: flags.FlagValues):
-    def text(name, default, help):
-        flags.DEFINE_string(name, default, help, flag_values=values)
+    for name, default, help, *least in FLAGS:
+        _define(name, default, help, values, *least)
+    for name, default, instead in WITHOUT:
+        _define(name, default, f"changes nothing here: {instead}", values)
 
-    def number(name, default, help, lower=0):
-        flags.DEFINE_integer(name, default, help, lower_bound=lower, flag_values=values)
 
-    def seconds(name, default, help):
-        flags.DEFINE_float(name, default, help, lower_bound=0, flag_values=values)
-
-    def boolean(name, default, help):
-        flags.DEFINE_boolean(name, default, help, flag_values=values)
-
-    text("model_base_path", None, "directory of one model's versions")
-    text("model_name", "default", "what clients call it")
-    text("model_config_file", None, "ModelServerConfig in text format, instead of the two flags above")
-    seconds("model_config_file_poll_wait_seconds", 0, "read that file again as often (0: never)")
-    seconds("file_system_poll_wait_seconds", 1, "look for new versions as often (0: never)")
-    boolean("allow_version_labels_for_unavailable_models", False, "labels may name versions that are not available")
-    text("host", "127.0.0.1", "address to listen on; 0.0.0.0 opens the server to the network")
-    number("port", 8500, "of gRPC", lower=-1)
-    number("rest_api_port", 8501, "of REST", lower=-1)
-    text("grpc_socket_path", "", "UNIX socket that gRPC listens on too")
-    text("grpc_channel_arguments", "", "options of the gRPC server: KEY=VALUE,KEY=VALUE")
-    text("ssl_config_file", None, "SSLConfig in text format with PEM text: gRPC by TLS")
-    number("rest_api_timeout_in_ms", 30_000, "of a REST request", lower=1)
-    boolean("rest_api_enable_cors_support", False, "let web pages of other origins ask")
-    number("max_request_bytes", 64 << 20, "of a gRPC message and of a REST body", lower=1)
-    boolean("enable_batching", True, "merge requests that come at the same time into one run")
-    text("batching_parameters_file", None, "BatchingParameters in text format")
-    text("monitoring_config_file", None, "MonitoringConfig in text format (default: Prometheus's metrics are shown)")
-    boolean("enable_grpc_healthcheck_service", True, "grpc.health.v1")
+def _define(name: str, default, help: str, values: flags.FlagValues, least: float = 0) -> None:
+    kinds = {bool: flags.DEFINE_boolean, str: flags.DEFINE_string}
+    if type(default) in kinds:
+        kinds[type(default)](name, default, help, flag_values=values)
+    else:
+        number = flags.DEFINE_integer if isinstance(default, int) else flags.DEFINE_float
+        number(name, default, help, lower_bound=least, flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
+    if values.version:
+        print(f"tfdfm {__version__}")
+        return
+    for name, default, instead in WITHOUT:
+        if values[name].value != default:
+            print(f"tfdfm: --{name} changes nothing here: {instead}.", file=sys.stderr)
     from tfdfm.serving import config_messages, server
 
+    if values.use_alts_credentials:
+        raise UsageError("Expected no --use_alts_credentials: this server has no ALTS. Use --ssl_config_file.")
     if values.port == values.rest_api_port == server.OFF and not values.grpc_socket_path:
         raise UsageError("Expected --port, --rest_api_port or --grpc_socket_path; all three are off.")
     if values.grpc_socket_path and not hasattr(socket, "AF_UNIX"):
@@ -68,13 +119,15 @@ def main(values: flags.FlagValues) -> None:
         max_bytes=values.max_request_bytes,
         queue_options=_queue_options(values),
         poll_seconds=values.file_system_poll_wait_seconds,
-        config_file=values.model_config_file or "",
+        config_file=values.model_config_file,
         config_poll_seconds=values.model_config_file_poll_wait_seconds,
         early_labels=values.allow_version_labels_for_unavailable_models,
         health=values.enable_grpc_healthcheck_service,
         metrics_path=_metrics_path(values),
         channel_arguments=_arguments(values.grpc_channel_arguments),
         ssl=config_messages.read(values.ssl_config_file, config_messages.SSLConfig) if values.ssl_config_file else None,
+        load=_load_options(values),
+        as_content=values.enable_serialization_as_tensor_content,
     )
     server.serve(options)
 
@@ -91,6 +144,33 @@ def _config(values: flags.FlagValues):
     base = os.path.abspath(values.model_base_path)
     model = {"name": values.model_name, "base_path": base, "model_platform": "tensorflow"}
     return config_messages.ModelServerConfig(model_config_list={"config": [model]})
+
+
+def _load_options(values: flags.FlagValues):
+    from tensorflow.core.protobuf.config_pb2 import ConfigProto
+
+    from tfdfm.serving import config_messages
+    from tfdfm.serving.models.saved_model import LoadOptions
+
+    path = values.tensorflow_session_config_file
+    session = config_messages.read(path, ConfigProto) if path else ConfigProto()
+    both, within = values.tensorflow_session_parallelism, values.tensorflow_intra_op_parallelism
+    between = values.tensorflow_inter_op_parallelism
+    if both and (within or between):
+        raise UsageError("Expected --tensorflow_session_parallelism or the other two of parallelism, given both.")
+    if within or both:
+        session.intra_op_parallelism_threads = within or both
+    if between or both:
+        session.inter_op_parallelism_threads = between or both
+    if values.per_process_gpu_memory_fraction:
+        session.gpu_options.per_process_gpu_memory_fraction = values.per_process_gpu_memory_fraction
+    return LoadOptions(
+        tags=tuple(values.saved_model_tags.split(",")),
+        session=session,
+        warmups=max(values.num_request_iterations_for_warmup, 1) if values.enable_model_warmup else 0,
+        check_method_names=values.enable_signature_method_name_check,
+        own_batching=values.enable_per_model_batching_parameters,
+    )
 
 
 def _queue_options(values: flags.FlagValues):

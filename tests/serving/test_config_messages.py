@@ -77,7 +77,7 @@ def test_a_wrong_file_is_one_clear_line(tmp_path, text, said):
     path = written(tmp_path, text)
     with pytest.raises(UsageError, match=said) as caught:
         config_messages.read(path, config_messages.BatchingParameters)
-    assert f"Expected a BatchingParameters in text format in {path}" in str(caught.value)
+    assert f"Error parsing text-format tensorflow.serving.BatchingParameters in {path}" in str(caught.value)
 
 
 def test_no_key_is_shown_in_an_error(tmp_path):

@@ -6,10 +6,11 @@ import pytest
 import servables
 from running import config
 
-from tfdfm import cli, serve
+from tfdfm import cli, serve, version
 from tfdfm.errors import UsageError
 from tfdfm.serving import config_messages, server
 from tfdfm.serving.models import batching
+from tfdfm.serving.models.saved_model import LoadOptions
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def options(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def make(*flags):
-        base = () if any("model_" in flag for flag in flags) else ("--model_base_path=base",)
+        base = () if any(flag.startswith("--model_") for flag in flags) else ("--model_base_path=base",)
         serve.main(cli.parse(["serve", *base, *flags], serve.define, serve.__doc__))
         return got.pop()
 
@@ -72,6 +73,44 @@ def test_flags_are_those_of_tf_serving(options, tmp_path):
     assert made.channel_arguments == (("grpc.max_concurrent_streams", 10), ("grpc.optimization_target", "latency"))
 
 
+def test_how_models_are_loaded(options, tmp_path):
+    assert options().load == LoadOptions() and not options().as_content
+    (tmp_path / "session").write_text("log_device_placement: true intra_op_parallelism_threads: 7")
+    made = options(
+        "--saved_model_tags=serve,gpu",
+        "--tensorflow_session_config_file=session",
+        "--tensorflow_inter_op_parallelism=3",
+        "--per_process_gpu_memory_fraction=0.5",
+        "--num_request_iterations_for_warmup=4",
+        "--enable_signature_method_name_check",
+        "--enable_per_model_batching_parameters",
+        "--enable_serialization_as_tensor_content",
+        "--file_system_poll_wait_seconds=-1",
+    )
+    assert made.load.tags == ("serve", "gpu") and made.load.warmups == 4 and made.poll_seconds == -1
+    assert made.load.check_method_names and made.load.own_batching and made.as_content
+    session = made.load.session
+    assert session.log_device_placement and session.gpu_options.per_process_gpu_memory_fraction == 0.5
+    assert (session.intra_op_parallelism_threads, session.inter_op_parallelism_threads) == (7, 3)
+    session = options("--tensorflow_session_parallelism=2").load.session
+    assert (session.intra_op_parallelism_threads, session.inter_op_parallelism_threads) == (2, 2)
+    assert options("--enable_model_warmup=false").load.warmups == 0
+
+
+def test_what_changes_nothing_says_so(options, capsys):
+    for name, default, instead in serve.WITHOUT:
+        options(f"--{name}={default}")
+        assert capsys.readouterr().err == ""
+        other = "x" if isinstance(default, str) else not default if isinstance(default, bool) else default + 1
+        options(f"--{name}={other}")
+        assert capsys.readouterr().err == f"tfdfm: --{name} changes nothing here: {instead}.\n"
+
+
+def test_the_version(capsys):
+    serve.main(cli.parse(["serve", "--version"], serve.define, ""))
+    assert capsys.readouterr().out == f"tfdfm {version.__version__}\n"
+
+
 def test_batching_may_be_off(options):
     assert not options("--enable_batching=false").queue_options.merge
 
@@ -87,6 +126,9 @@ def test_batching_may_be_off(options):
         (["--grpc_channel_arguments=x"], "KEY=VALUE.*'x'"),
         (["--ssl_config_file=nothing"], "SSLConfig"),
         (["stray"], "stray"),
+        (["--use_alts_credentials"], "no ALTS. Use --ssl_config_file"),
+        (["--tensorflow_session_parallelism=1", "--tensorflow_intra_op_parallelism=1"], "given both"),
+        (["--tensorflow_session_config_file=nothing"], "ConfigProto at nothing: No such file"),
     ],
     ids=str,
 )

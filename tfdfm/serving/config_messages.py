@@ -37,13 +37,13 @@ BatchingParameters, MonitoringConfig, SSLConfig = _classes("BatchingParameters",
 
 def read(path: str | Path, message_class: type[AnyMessage]) -> AnyMessage:
     """The message that a text file holds. Raises UsageError, naming file, line and reason (never the line: keys)."""
-    name = message_class.DESCRIPTOR.name
+    name = message_class.DESCRIPTOR.full_name
     try:
         return text_format.Parse(Path(path).read_text("utf-8"), message_class())
     except text_format.ParseError as error:
         reason = _PLACE.sub("", str(error), count=1)
-        raise UsageError(f"Expected a {name} in text format in {path}, line {error.GetLine()}: {reason}") from None
+        raise UsageError(f"Error parsing text-format {name} in {path}, line {error.GetLine()}: {reason}") from None
     except OSError as error:
         raise UsageError(f"Expected a file with a {name} at {path}: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise UsageError(f"Expected a {name} in text format in {path}, given bytes that are not UTF-8.") from None
+        raise UsageError(f"Error parsing text-format {name} in {path}: the bytes are not UTF-8.") from None

@@ -23,6 +23,7 @@ from tfdfm.serving.grpc import services
 from tfdfm.serving.grpc.health import Health
 from tfdfm.serving.models import batching
 from tfdfm.serving.models.manager import ModelManager
+from tfdfm.serving.models.saved_model import LoadOptions
 from tfdfm.serving.prometheus import PATH, ServingMetrics
 from tfdfm.serving.status import StatusError
 
@@ -52,6 +53,8 @@ class Options:
     metrics_path: str | None = PATH
     channel_arguments: tuple[tuple[str, str | int], ...] = ()
     ssl: Message | None = None  # SSLConfig
+    load: LoadOptions = LoadOptions()
+    as_content: bool = False
 
 
 class Server:
@@ -60,7 +63,7 @@ class Server:
     def __init__(self, options: Options):
         self._options, self._config = options, options.config
         self.metrics = ServingMetrics(lambda name: name in self.manager.models)
-        self.manager = ModelManager(self.metrics.run, options.early_labels)
+        self.manager = ModelManager(self.metrics.run, options.early_labels, options.load)
         self._executor = ThreadPoolExecutor(_THREADS, "run")
         self.core = ServerCore(self.manager, options.queue_options, self._executor)
         self._tasks: list[asyncio.Task] = []
@@ -89,7 +92,7 @@ class Server:
         arguments = {"grpc.so_reuseport": 0, "grpc.max_receive_message_length": options.max_bytes}
         arguments |= dict(options.channel_arguments)
         server = grpc.aio.server(options=list(arguments.items()))
-        services.add(server, self.core, self.manager, self.metrics)
+        services.add(server, self.core, self.manager, self.metrics, as_content=options.as_content)
         if options.health:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if options.port != OFF:

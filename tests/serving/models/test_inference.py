@@ -68,12 +68,12 @@ def test_several_inferences(server):
     ("method", "asked", "code"),
     [
         ("Classify", classify(examples()), Code.INVALID_ARGUMENT),
-        ("Classify", classify(examples(1), signature_name="double"), Code.INVALID_ARGUMENT),
+        ("Classify", classify(examples(1), signature_name="double"), Code.FAILED_PRECONDITION),
         ("Classify", classify(examples(1), name="line"), Code.INVALID_ARGUMENT),
         ("Classify", classify(examples(None)), Code.INVALID_ARGUMENT),
         ("Classify", classify(examples(1), name="nope"), Code.NOT_FOUND),
         ("Classify", classification_pb2.ClassificationRequest(input=examples(1)), Code.INVALID_ARGUMENT),
-        ("Regress", regress(examples(1)), Code.INVALID_ARGUMENT),
+        ("Regress", regress(examples(1)), Code.FAILED_PRECONDITION),
         ("Regress", regress(examples(1), signature_name="nope"), Code.FAILED_PRECONDITION),
         ("MultiInference", inference_pb2.MultiInferenceRequest(input=examples(1)), Code.INVALID_ARGUMENT),
         (

@@ -81,11 +81,16 @@ def test_missing_and_extra_inputs_are_named(many):
     assert message == "input size does not match signature: 2!=3. Sent extra: {q}. Missing but required: {n,s}."
 
 
-def test_wrong_types_and_shapes_are_refused(many):
+def test_wrong_types_are_refused_and_of_shapes_the_model_decides(many, tmp_path):
     assert "'x' to be float32 but int64" in refused(many, "root", x=np.array([1]))
     assert "'x' to be float32 but string" in refused(many, "root", x=np.array([b"1"], object))
-    assert "shape [-1] (-1: any size), given [1, 1]" in refused(many, "root", x=floats(1)[None])
-    assert "shape [] (-1: any size), given [1]" in refused(many, "scalar", x=floats(1))
+    assert call(many, "scalar", x=floats(1))["y"] == [2] and call(many, "matrix", x=floats(1))["y"] == [2]
+    assert many.signature("matrix").rows([floats(1, 2)]) == 0  # alone
+    ours = SavedModelBundle(servables.generator(tmp_path / "1"))
+    labels = np.array([[0]])
+    expected = "Expects input 'labels' of shape [-1] (-1: any size), given [1, 1]."
+    assert refused(ours, "", seed=np.array([1]), labels=labels) == expected
+    ours.close()
 
 
 def test_errors_of_the_run_keep_their_code_and_lose_their_node(many):

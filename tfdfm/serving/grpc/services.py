@@ -55,8 +55,8 @@ def _answered(name: str, version: int, signature: str = "") -> ModelSpec:
 class Services:
     """PredictionService and ModelService: `methods` has a coroutine, request to response, for each RPC of both."""
 
-    def __init__(self, core: ServerCore, manager: ModelManager, metrics: ServingMetrics):
-        self._core, self._manager, self._metrics = core, manager, metrics
+    def __init__(self, core: ServerCore, manager: ModelManager, metrics: ServingMetrics, *, as_content: bool):
+        self._core, self._manager, self._metrics, self._as_content = core, manager, metrics, as_content
         self.methods = {  # RPC: its name in the metrics, its coroutine
             "Predict": ("predict", self.predict),
             "Classify": ("classify", self.classify),
@@ -88,7 +88,7 @@ class Services:
             outputs = await call.predict(inputs, request.output_filter)
         response = predict_pb2.PredictResponse(model_spec=_answered(spec.name, call.version, call.name))
         for name, values in outputs.items():
-            tensors.fill(response.outputs[name], values)
+            tensors.fill(response.outputs[name], values, as_content=self._as_content)
         return response
 
     async def classify(self, request: classification_pb2.ClassificationRequest) -> Message:
@@ -167,9 +167,16 @@ def _handler(services: Services, rpc: MethodDescriptor) -> grpc.RpcMethodHandler
     return grpc.unary_unary_rpc_method_handler(answer, decode, lambda response: response.SerializeToString())
 
 
-def add(server: grpc.aio.Server, core: ServerCore, manager: ModelManager, metrics: ServingMetrics) -> None:
-    """Puts both services on a server."""
-    services = Services(core, manager, metrics)
+def add(
+    server: grpc.aio.Server,
+    core: ServerCore,
+    manager: ModelManager,
+    metrics: ServingMetrics,
+    *,
+    as_content: bool = False,
+) -> None:
+    """Puts both services on a server; tensors in the typed fields or, `as_content`, as bytes."""
+    services = Services(core, manager, metrics, as_content=as_content)
     for service in _DESCRIPTORS:
         handlers = {rpc.name: _handler(services, rpc) for rpc in service.methods}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))

@@ -33,7 +33,7 @@ def examples(given: input_pb2.Input) -> list[bytes]:
 def prepare(signature: Signature, method: str, given: Sequence[bytes | tf.train.Example]) -> list[np.ndarray]:
     """The feeds of a `classify` or `regress` request. Raises StatusError."""
     wanted, has = METHODS[method], signature.definition.method_name
-    if has != wanted:
+    if signature.options.check_method_names and has != wanted:
         raise invalid(f"Expected {_NAMES[method]} signature method_name to be {wanted}. Was: {has}")
     if len(signature.inputs) != 1:
         raise invalid(f"Expected one input in a {_NAMES[method]} signature, this one has {len(signature.inputs)}.")

@@ -10,6 +10,7 @@ import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.serving.models import storage
+from tfdfm.serving.models.saved_model import DEFAULTS, LoadOptions
 from tfdfm.serving.models.servables import Servable, ServableStream, State
 from tfdfm.serving.status import StatusError, invalid, not_found
 
@@ -17,9 +18,14 @@ from tfdfm.serving.status import StatusError, invalid, not_found
 class ModelManager:
     """Which servables there are. Every method belongs to the event loop."""
 
-    def __init__(self, ran: Callable[[str, int, list[float]], None], early_labels: bool = False):
+    def __init__(
+        self,
+        ran: Callable[[str, int, list[float]], None],
+        early_labels: bool = False,
+        options: LoadOptions = DEFAULTS,
+    ):
         """`ran(model, rows, waited)` is told of each run; `early_labels`: labels may name what is not available."""
-        self._ran, self._early_labels = ran, early_labels
+        self._ran, self._early_labels, self._options = ran, early_labels, options
         self.models: dict[str, ServableStream] = {}
         self._operators: set[Path] = set()
         self._configuring = asyncio.Lock()
@@ -76,7 +82,7 @@ class ModelManager:
                 return
             stream.warn("")
             for version, (path, fingerprint) in aspired.items():
-                await self._load(stream, monitored.name, Servable(version, path, fingerprint))
+                await self._load(stream, monitored.name, Servable(version, path, fingerprint, self._options))
             available = set(stream.available())
             if aspired.keys() & available or not aspired:  # a version that fails does not take the old one's place
                 for version in available - aspired.keys():

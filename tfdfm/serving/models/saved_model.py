@@ -4,6 +4,7 @@ import gc
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import grpc
 import numpy as np
@@ -18,16 +19,37 @@ DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 _INIT = "__saved_model_init_op"
 
 
+class LoadOptions(NamedTuple):
+    """How the versions of all models are loaded."""
+
+    tags: tuple[str, ...] = (tf.saved_model.SERVING,)  # of the meta graph
+    session: config_pb2.ConfigProto = config_pb2.ConfigProto()
+    warmups: int = 1  # runs of each warm-up request
+    check_method_names: bool = False  # of classify and regress: TF2 calls every signature one to predict
+    own_batching: bool = False  # a version's batching_params.pbtxt holds for it
+
+
+DEFAULTS = LoadOptions()
+
+
 class Signature:
     """A signature that can be called: `check` on any thread, then `run`."""
 
-    def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef, session: v1.Session, card: Mapping):
-        self.name, self.definition = name, definition
+    def __init__(
+        self,
+        name: str,
+        definition: meta_graph_pb2.SignatureDef,
+        session: v1.Session,
+        card: Mapping,
+        options: LoadOptions = DEFAULTS,
+    ):
+        self.name, self.definition, self.options = name, definition, options
         self.inputs = {key: (tf.as_dtype(info.dtype), _shape(info)) for key, info in definition.inputs.items()}
         self.outputs = list(definition.outputs)
         infos = [*definition.inputs.values(), *definition.outputs.values()]
         self.mergeable = bool(self.inputs) and all((_shape(info) or [0])[0] == -1 for info in infos)
-        classes = card.get("num_classes") if card.get("format") == "tfdfm" else None
+        self._ours = card.get("format") == "tfdfm"
+        classes = card.get("num_classes") if self._ours else None
         self._classes = classes if isinstance(classes, int) else None
         self._call = _callable(definition, session) if all(info.HasField("name") for info in infos) else None
 
@@ -36,12 +58,12 @@ class Signature:
         if inputs.keys() != self.inputs.keys():
             raise invalid(_mismatch(set(inputs), set(self.inputs)))
         for name, (dtype, shape) in self.inputs.items():
-            given, sizes = inputs[name], inputs[name].shape
+            given = inputs[name]
             if given.dtype != dtype.as_numpy_dtype:
                 kind = "string" if given.dtype == object else given.dtype.name
                 raise invalid(f"Expects input {name!r} to be {dtype.name} but {kind} is provided.")
-            if shape is not None and not _fits(sizes, shape):
-                raise invalid(f"Expects input {name!r} of shape {shape} (-1: any size), given {list(sizes)}.")
+            if self._ours and not _fits(given.shape, shape):  # other models decide: their shapes need not be true
+                raise invalid(f"Expects input {name!r} of shape {shape} (-1: any size), given {list(given.shape)}.")
         if self._classes is not None:
             self._guard(inputs)
         if not self._call:
@@ -50,7 +72,8 @@ class Signature:
 
     def rows(self, feeds: list[np.ndarray]) -> int:
         """How many rows a request adds to a merged run; 0 where it has to run alone."""
-        sizes = {len(feed) for feed in feeds} if self.mergeable else set()
+        true = all(_fits(feed.shape, shape) for feed, (_, shape) in zip(feeds, self.inputs.values(), strict=True))
+        sizes = {len(feed) for feed in feeds} if self.mergeable and true else set()
         return sizes.pop() if len(sizes) == 1 else 0
 
     def run(self, feeds: list[np.ndarray]) -> list[np.ndarray]:
@@ -73,11 +96,12 @@ class Signature:
 class SavedModelBundle:
     """A SavedModel in memory, which `close` frees."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, options: LoadOptions = DEFAULTS):
         """Raises StatusError, Failure."""
-        self.path, self.card = path, _card(path)
-        options = v1.ConfigProto(allow_soft_placement=True, gpu_options=v1.GPUOptions(allow_growth=True))
-        self._session = v1.Session(graph=tf.Graph(), config=options)
+        self.path, self.options, self.card = path, options, _card(path)
+        config = v1.ConfigProto(allow_soft_placement=True, gpu_options=v1.GPUOptions(allow_growth=True))
+        config.MergeFrom(options.session)
+        self._session = v1.Session(graph=tf.Graph(), config=config)
         try:
             self._load()
         except BaseException:
@@ -86,9 +110,9 @@ class SavedModelBundle:
 
     def _load(self) -> None:
         try:
-            meta = v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(self.path))
+            meta = v1.saved_model.loader.load(self._session, self.options.tags, str(self.path))
             self.signatures = {
-                name: Signature(name, definition, self._session, self.card)
+                name: Signature(name, definition, self._session, self.card, self.options)
                 for name, definition in meta.signature_def.items()
                 if name != _INIT
             }
@@ -136,7 +160,9 @@ def _shape(info: meta_graph_pb2.TensorInfo) -> list[int] | None:
     return None if info.tensor_shape.unknown_rank else [dim.size for dim in info.tensor_shape.dim]
 
 
-def _fits(given: tuple[int, ...], shape: list[int]) -> bool:
+def _fits(given: tuple[int, ...], shape: list[int] | None) -> bool:
+    if shape is None:
+        return True
     return len(given) == len(shape) and all(want in (-1, size) for size, want in zip(given, shape, strict=True))
 
 

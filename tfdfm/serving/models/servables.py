@@ -8,29 +8,35 @@ from pathlib import Path
 
 from tensorflow_serving.apis import get_model_status_pb2
 
+from tfdfm.serving import config_messages
 from tfdfm.serving.models import batching, storage, warmup
-from tfdfm.serving.models.saved_model import SavedModelBundle, Signature
+from tfdfm.serving.models.saved_model import DEFAULTS, LoadOptions, SavedModelBundle, Signature
 
+OWN_BATCHING = "batching_params.pbtxt"
 State = get_model_status_pb2.ModelVersionStatus.State
 
 
 class Servable:
     """One version of a model. Belongs to the event loop; requests and runs under way hold it in memory."""
 
-    def __init__(self, version: int, path: Path, fingerprint: tuple[int, ...] = ()):
+    def __init__(self, version: int, path: Path, fingerprint: tuple[int, ...] = (), options: LoadOptions = DEFAULTS):
         """`fingerprint`: of the directory, see `storage.aspired_versions`."""
-        self.version, self.path, self.fingerprint = version, path, fingerprint
+        self.version, self.path, self.fingerprint, self._options = version, path, fingerprint, options
         self.state = State.START
         self.error = (0, "")  # code, message
         self.ran: Callable[[int, list[float]], None] = lambda rows, waited: None
         self.bundle: SavedModelBundle | None = None
+        self._own_queue: batching.QueueOptions | None = None
         self._queues: dict[str, batching.Queue] = {}
         self._users, self.free = 0, asyncio.Event()  # set: nobody uses it
         self.free.set()
 
     def load(self) -> None:
-        """In a thread. Raises StatusError, Failure."""
-        bundle = SavedModelBundle(self.path)
+        """In a thread. Raises StatusError, Failure, UsageError."""
+        own = self.path / OWN_BATCHING
+        if self._options.own_batching and own.exists():
+            self._own_queue = batching.queue_options(config_messages.read(own, config_messages.BatchingParameters))
+        bundle = SavedModelBundle(self.path, self._options)
         try:
             warmup.run(bundle)
         except BaseException:
@@ -40,7 +46,8 @@ class Servable:
 
     def queue(self, signature: Signature, options: batching.QueueOptions, executor: Executor) -> batching.Queue:
         if signature.name not in self._queues:
-            self._queues[signature.name] = batching.Queue(signature.run, options, executor, self.started, self.release)
+            chosen = self._own_queue or options
+            self._queues[signature.name] = batching.Queue(signature.run, chosen, executor, self.started, self.release)
         return self._queues[signature.name]
 
     def acquire(self) -> None:

@@ -17,20 +17,25 @@ MOST = 1000
 
 def run(bundle: SavedModelBundle) -> None:
     """Raises StatusError when one of them fails."""
-    for log in _logs(bundle.path / FILE):
-        kind = log.WhichOneof("log_type")
-        request = getattr(log, kind).request if kind else None
-        if kind == "predict_log":
-            inputs = {name: tensors.array(proto) for name, proto in request.inputs.items()}
-            signature = bundle.signature(request.model_spec.signature_name)
-            signature.run(signature.check(inputs))
-        elif kind in ("classify_log", "regress_log"):
-            _infer(bundle, request.model_spec, kind.removesuffix("_log"), request.input)
-        elif kind == "multi_inference_log":
-            for task in request.tasks:
-                _infer(bundle, task.model_spec, inference.method(task.method_name), request.input)
-        else:
-            raise invalid(f"Expected warm-up requests to predict, classify or regress, given {kind}.")
+    for log in _logs(bundle.path / FILE) if bundle.options.warmups else ():
+        for _ in range(bundle.options.warmups):
+            _replay(bundle, log)
+
+
+def _replay(bundle: SavedModelBundle, log: prediction_log_pb2.PredictionLog) -> None:
+    kind = log.WhichOneof("log_type")
+    request = getattr(log, kind).request if kind else None
+    if kind == "predict_log":
+        inputs = {name: tensors.array(proto) for name, proto in request.inputs.items()}
+        signature = bundle.signature(request.model_spec.signature_name)
+        signature.run(signature.check(inputs))
+    elif kind in ("classify_log", "regress_log"):
+        _infer(bundle, request.model_spec, kind.removesuffix("_log"), request.input)
+    elif kind == "multi_inference_log":
+        for task in request.tasks:
+            _infer(bundle, task.model_spec, inference.method(task.method_name), request.input)
+    else:
+        raise invalid(f"Expected warm-up requests to predict, classify or regress, given {kind}.")
 
 
 def _infer(bundle: SavedModelBundle, spec: model_pb2.ModelSpec, method: str, given: input_pb2.Input) -> None:
