@@ -21,7 +21,7 @@ ALLOWED = {  # room: what it may import beside itself
     "training": GROUND | {"networks", "objectives", "recipes"},
     "client": {"errors"},
     "pretrained": {"errors"},
-    "serving": {"errors"},
+    "serving": {"errors", "version"},
 }
 ALLOWED["runs"] = GROUND | {"classifiers", "data", "metrics", "networks", "objectives", "recipes", "training"}
 ALLOWED["sampling"] = GROUND | {"networks", "recipes", "runs", "training"}

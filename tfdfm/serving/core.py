@@ -10,11 +10,12 @@ from google.protobuf.message import Message
 from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
+from tfdfm.serving import open_inference
 from tfdfm.serving.models import batching, inference
 from tfdfm.serving.models.manager import ModelManager
 from tfdfm.serving.models.saved_model import Signature
 from tfdfm.serving.models.servables import Servable, ServableStream
-from tfdfm.serving.status import invalid, not_found
+from tfdfm.serving.status import StatusError, invalid, not_found
 
 
 class Call:
@@ -61,6 +62,22 @@ class ServerCore:
         servable = self._manager.find(model, version, label)
         found = {name: one.definition for name, one in servable.bundle.signatures.items()}
         return servable.version, SignatureDefMap(signature_def=found)
+
+    def ready(self, model: str = "", version: int | None = None) -> bool:
+        """Whether the model answers, or every model that is to be served."""
+        if not model:
+            served = [stream for stream in self._manager.models.values() if stream.monitored]
+            return not self._manager.closing and all(stream.available() for stream in served)
+        try:
+            return bool(self._manager.find(model, version)) and not self._manager.closing
+        except StatusError:
+            return False
+
+    def described(self, model: str, version: int | None = None) -> tuple[list[dict], list[dict], list[str]]:
+        """Inputs and outputs of the default signature, and the versions there are: Open Inference Protocol."""
+        bundle = self._manager.find(model, version).bundle
+        versions = [str(number) for number in self._manager.models[model].available()]
+        return *open_inference.described(bundle.signature("").definition), versions
 
     def status(self, model: str, version: int | None = None) -> list[get_model_status_pb2.ModelVersionStatus]:
         """Of every version that there is or was, the newest first."""

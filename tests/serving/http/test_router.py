@@ -188,7 +188,7 @@ def test_paths_that_name_nothing(ask, method, path, said):
 
 
 @pytest.mark.parametrize(
-    "path", ["/v2/models/line", "/v1", "/favicon.ico", "/page.html", "/../setup.cfg", "//v1/models/line"]
+    "path", ["/v3/models/line", "/v1", "/favicon.ico", "/page.html", "/../setup.cfg", "//v1/models/line"]
 )
 def test_elsewhere_is_a_plain_404(ask, path):
     answer = ask.session.get(f"{ask.address}{path}")

@@ -1,14 +1,9 @@
-"""The protocol's gRPC services, on the core."""
+"""TF Serving's services by gRPC, on the core."""
 
 import asyncio
-import logging
-import time
-from collections.abc import Awaitable, Callable
 
 import grpc
-from google.protobuf import message_factory
-from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -23,18 +18,19 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from tfdfm.serving.core import ServerCore
+from tfdfm.serving.grpc import open_inference
+from tfdfm.serving.grpc.answering import Answering, handler
 from tfdfm.serving.models import inference, tensors
 from tfdfm.serving.models.manager import ModelManager
 from tfdfm.serving.prometheus import ServingMetrics
-from tfdfm.serving.status import StatusError, invalid
+from tfdfm.serving.status import invalid
 
 _DESCRIPTORS = (
     prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"],
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
 )
-SERVICES = tuple(descriptor.full_name for descriptor in _DESCRIPTORS)
+SERVICES = tuple(descriptor.full_name for descriptor in (*_DESCRIPTORS, open_inference.SERVICE))
 _SIGNATURES = "signature_def"
-Work = Callable[[Message], Awaitable[Message]]
 
 
 def _place(spec: ModelSpec) -> dict:
@@ -52,12 +48,13 @@ def _answered(name: str, version: int, signature: str = "") -> ModelSpec:
     return ModelSpec(name=name, version={"value": version}, signature_name=signature)
 
 
-class Services:
-    """PredictionService and ModelService: `methods` has a coroutine, request to response, for each RPC of both."""
+class Services(Answering):
+    """PredictionService and ModelService."""
 
     def __init__(self, core: ServerCore, manager: ModelManager, metrics: ServingMetrics, *, as_content: bool):
-        self._core, self._manager, self._metrics, self._as_content = core, manager, metrics, as_content
-        self.methods = {  # RPC: its name in the metrics, its coroutine
+        super().__init__(metrics, _model)
+        self._core, self._manager, self._as_content = core, manager, as_content
+        self.methods = {
             "Predict": ("predict", self.predict),
             "Classify": ("classify", self.classify),
             "Regress": ("regress", self.regress),
@@ -66,20 +63,6 @@ class Services:
             "GetModelStatus": ("get_model_status", self.get_model_status),
             "HandleReloadConfigRequest": ("reload_config", self.reload_config),
         }
-
-    async def answer(self, method: str, work: Work, request: Message, context: grpc.aio.ServicerContext) -> Message:
-        """Answers a call: a StatusError becomes its status, what breaks becomes INTERNAL and a line in the log."""
-        start, code, message = time.perf_counter(), grpc.StatusCode.OK, ""
-        try:
-            return await work(request)
-        except StatusError as error:
-            code, message = error.code, error.short
-        except Exception as error:
-            logging.exception("A %s request failed", method)
-            code, message = grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server; see its log."
-        finally:
-            self._metrics.request(_model(request), method, "GRPC", code.name, time.perf_counter() - start)
-        await context.abort(code, message)
 
     async def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         spec = _spec(request)
@@ -147,26 +130,6 @@ def _model(request: Message) -> str:
     return "" if isinstance(request, model_management_pb2.ReloadConfigRequest) else request.model_spec.name
 
 
-def _handler(services: Services, rpc: MethodDescriptor) -> grpc.RpcMethodHandler:
-    """Refuses bytes that are no message like any other mistake; gRPC would answer UNKNOWN and log a traceback."""
-    message_class = message_factory.GetMessageClass(rpc.input_type)
-    method, work = services.methods[rpc.name]
-
-    def decode(sent: bytes) -> Message | None:
-        try:
-            return message_class.FromString(sent)
-        except DecodeError:
-            return None
-
-    async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
-        if request is None:
-            name = f"/{rpc.containing_service.full_name}/{rpc.name}"
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"Expected a message of {name}.")
-        return await services.answer(method, work, request, context)
-
-    return grpc.unary_unary_rpc_method_handler(answer, decode, lambda response: response.SerializeToString())
-
-
 def add(
     server: grpc.aio.Server,
     core: ServerCore,
@@ -175,8 +138,9 @@ def add(
     *,
     as_content: bool = False,
 ) -> None:
-    """Puts both services on a server; tensors in the typed fields or, `as_content`, as bytes."""
+    """Puts them and GRPCInferenceService on a server; tensors in the typed fields or, `as_content`, as bytes."""
     services = Services(core, manager, metrics, as_content=as_content)
-    for service in _DESCRIPTORS:
-        handlers = {rpc.name: _handler(services, rpc) for rpc in service.methods}
+    opened = open_inference.OpenInference(core, metrics)
+    for service, answering in (*((one, services) for one in _DESCRIPTORS), (open_inference.SERVICE, opened)):
+        handlers = {rpc.name: handler(answering, rpc) for rpc in service.methods}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))

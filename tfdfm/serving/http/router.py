@@ -1,4 +1,4 @@
-"""The REST port: TensorFlow Serving's /v1/models/..., metrics for Prometheus, and a page to look at images at /."""
+"""The REST port: TF Serving's /v1/models/..., the Open Inference Protocol's /v2, Prometheus's metrics, a page at /."""
 
 import asyncio
 import json
@@ -16,10 +16,12 @@ from google.protobuf.message import Message
 from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 
 from tfdfm.errors import UsageError
+from tfdfm.serving import open_inference as protocol
 from tfdfm.serving.core import ServerCore
-from tfdfm.serving.http import page, request_json, response_json
+from tfdfm.serving.http import open_inference, page, request_json, response_json
 from tfdfm.serving.prometheus import ServingMetrics
 from tfdfm.serving.status import StatusError, invalid
+from tfdfm.version import __version__
 
 _HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -98,7 +100,7 @@ async def _preflight(_: web.Request) -> web.Response:
 
 
 class HttpRestApiHandler:
-    """Answers what is below /v1/, and what needs the core elsewhere."""
+    """Answers what is below /v1/ and /v2, and what needs the core elsewhere."""
 
     def __init__(self, core: ServerCore, metrics: ServingMetrics, timeout: float, max_body: int):
         self._core, self._metrics, self._timeout, self._max_body = core, metrics, timeout, max_body
@@ -106,19 +108,50 @@ class HttpRestApiHandler:
     async def answer(self, request: web.Request) -> web.Response:
         """JSON: what was asked for, or {"error": message}."""
         path, start = request.rel_url.raw_path, time.perf_counter()
-        if not path.lower().startswith("/v1/"):
+        open_protocol = path == "/v2" or path.startswith("/v2/")
+        if not open_protocol and not path.lower().startswith("/v1/"):
             raise web.HTTPNotFound
         target = None
         try:
-            target = _target(request.method, path)
+            target = (open_inference.target if open_protocol else _target)(request.method, path)
             async with asyncio.timeout(self._timeout):
-                status, code, text = 200, grpc.StatusCode.OK, await self._text(target, request)
+                code, response = grpc.StatusCode.OK, await self._answer(target, request)
         except Exception as error:
             status, code, message = _refusal(error, self._timeout, self._max_body)
-            text = json.dumps({"error": message})
-        if target:
+            response = _json(json.dumps({"error": message}), status)
+        if target and target.model:
             self._metrics.request(target.model, target.method, "REST", code.name, time.perf_counter() - start)
-        return _json(text, status)
+        return response
+
+    async def _answer(self, target: Target | open_inference.Target, request: web.Request) -> web.Response:
+        if isinstance(target, Target):
+            return _json(await self._text(target, request))
+        if target.method == "infer":
+            return await self._infer(target, request)
+        return self._state(target)
+
+    def _state(self, target: open_inference.Target) -> web.Response:
+        """Health and metadata, by the Open Inference Protocol."""
+        if target.method in ("live", "ready"):
+            good = target.method == "live" or self._core.ready(target.model, target.version)
+            named = {"name": target.model} if target.model else {}
+            return _json(json.dumps(named | {target.method: good}), 200 if good else 404 if target.model else 503)
+        if not target.model:
+            about = {"name": protocol.NAME, "version": __version__, "extensions": protocol.EXTENSIONS}
+            return _json(json.dumps(about))
+        inputs, outputs, versions = self._core.described(target.model, target.version)
+        about = {"name": target.model, "versions": versions, "platform": protocol.PLATFORM}
+        return _json(json.dumps(about | {"inputs": inputs, "outputs": outputs}))
+
+    async def _infer(self, target: open_inference.Target, request: web.Request) -> web.Response:
+        body = await self._body(request)
+        large = len(body) > LARGE_BODY
+        asked = await _apart(large, open_inference.parse, body, request.headers.get(open_inference.HEADER))
+        with self._core.call(target.model, asked.signature, version=target.version) as call:
+            outputs = await call.predict(asked.inputs, list(asked.outputs))
+        large = sum(array.size for array in outputs.values()) > LARGE_ANSWER
+        text, headers = await _apart(large, open_inference.answer, target.model, call.version, asked, outputs)
+        return web.Response(body=text, headers=headers)
 
     async def metrics(self, _: web.Request) -> web.Response:
         """For Prometheus."""
