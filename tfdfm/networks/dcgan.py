@@ -109,6 +109,7 @@ class DCGANDiscriminator(Network):
         batch_norm: biases take its place in a critic that must not have it.
         projection: labels are projected on Phi instead: y^T V Phi is added to the score (Miyato & Koyama, ICLR 2018,
             eq. 3).
+        class_logits: Phi tells classes, too, by a linear layer of its own, without seeing labels if they are projected.
         seed: of the initial weights.
     """
 
@@ -121,6 +122,7 @@ class DCGANDiscriminator(Network):
         width: int = 128,
         batch_norm: bool = True,
         projection: bool = False,
+        class_logits: bool = False,
         seed: int,
         **kwargs,
     ):
@@ -133,6 +135,7 @@ class DCGANDiscriminator(Network):
         self.norms = [self.norm() if batch_norm else keep for _ in plan[1:]]
         self.head = self.dense(1)
         self.embed = self.dense(self.num_features) if projection and num_classes else None
+        self.classes = self.dense(num_classes, use_bias=True) if class_logits and num_classes else None
 
     def _plan(self, image_size: int, width: int) -> tuple[int, list[tuple[int, int, int]]]:
         """(side of the features' maps, (maps, kernel, stride) of each convolution)."""
@@ -177,6 +180,7 @@ class DCGANDiscriminator(Network):
         return DiscriminatorOutput(
             tf.cast(tf.reshape(score, [-1]), tf.float32),
             tf.cast(features, tf.float32),
+            class_logits=tf.cast(self.classes(features), tf.float32) if self.classes else None,
             normalised=tuple(tf.cast(x, tf.float32) for x in maps),
             activations=tuple(tf.cast(x, tf.float32) for x in activated),
         )

@@ -55,6 +55,7 @@ class IliescuDiscriminator(DCGANDiscriminator):
         depth: convolutions.
         batch_norm: biases take its place in a critic that must not have it.
         projection: labels are projected on Phi instead, as in `DCGANDiscriminator`.
+        class_logits: Phi tells classes, too, as there.
         seed: of the initial weights.
     """
 
@@ -67,11 +68,12 @@ class IliescuDiscriminator(DCGANDiscriminator):
         depth: int = 4,
         batch_norm: bool = True,
         projection: bool = False,
+        class_logits: bool = False,
         seed: int,
         **kwargs,
     ):
         plan = shapes.halved(image_size, depth), [(n, 4, 2) for n in _maps(width, depth)]
-        kwargs |= dict(width=width, batch_norm=batch_norm, projection=projection, seed=seed)
+        kwargs |= dict(width=width, batch_norm=batch_norm, projection=projection, class_logits=class_logits, seed=seed)
         super().__init__(image_size, num_classes, plan, **kwargs)
 
 
