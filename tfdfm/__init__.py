@@ -5,9 +5,14 @@ imported before it is used.
 """
 
 import importlib
+import os
+import platform
 from typing import TYPE_CHECKING, Any
 
 from tfdfm.version import __version__
+
+if platform.machine() in ("x86_64", "AMD64"):  # TensorFlow itself does so only where the CPU has VNNI or AMX
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 if TYPE_CHECKING:
     from tfdfm.api import Run, load, train

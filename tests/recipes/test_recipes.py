@@ -84,7 +84,9 @@ def test_a_networks_keys_are_its_own():
     with pytest.raises(UsageError, match="Unknown key 'generator.depth'"):
         recipes.override(recipes.defaults(), {"generator.depth": "3"})
     config.discriminator.network = "DCGAN"
-    with pytest.raises(UsageError, match="DCGAN has no depth; its keys are batch_norm, class_logits, network, projection, width"):
+    with pytest.raises(
+        UsageError, match="DCGAN has no depth; its keys are batch_norm, class_logits, network, projection, width"
+    ):
         recipes.check(config)
 
 

@@ -1,3 +1,9 @@
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
 import tensorflow as tf
 
 from tfdfm.runs.metrics_log import read
@@ -28,3 +34,20 @@ def test_every_start_has_a_line(tmp_path):
     assert [line["step"] for line in lines] == [0, 6]  # the start at 10 is of a part that is done again
     assert lines[0]["replicas"] == 2 and lines[0]["xla"] and lines[0]["tensorflow"] == tf.__version__
     assert lines[0]["cpu"] and lines[0]["gpus"] == []
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN is of x86")
+def test_a_start_on_other_kernels_says_so_in_one_line(tmp_path, caplog):
+    """oneDNN's are used wherever the CPU can, unless the user has said otherwise."""
+    started(tmp_path, 0, 1, False, {"precision": "float32"})
+    started(tmp_path, 3, 1, False, {"precision": "float32"})
+    assert read(tmp_path / STARTS)[0]["onednn"] is True and not caplog.records
+    script = "import pathlib, sys; from tfdfm.runs import starts; "
+    script += "starts.started(pathlib.Path(sys.argv[1]), 5, 1, False, {'precision': ''})"
+    command = [sys.executable, "-c", script, tmp_path]
+    off = subprocess.run(command, env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"}, capture_output=True, text=True)
+    assert "Not as at the last start: onednn: True -> False. Results agree to rounding, not to the bit." in off.stderr
+    env = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+    on = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert "onednn: False -> True" in on.stderr
+    assert [line["onednn"] for line in read(tmp_path / STARTS)] == [True, True, False, True]

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from tfdfm.runs.metrics_log import MetricsLog, read
 from tfdfm.version import __version__
 
 STARTS, WARNINGS = "starts.jsonl", "warnings.jsonl"
+NUMERIC = ("cpu", "cores", "gpus", "replicas", "xla", "tensorflow", "onednn")  # what the last bits of a run depend on
 
 
 def started(run_dir: Path, step: int, replicas: int, jit: bool, config: Mapping) -> None:
-    """Adds a line on the machine to starts.jsonl."""
+    """Adds a line on the machine to starts.jsonl; says what is not as it was at the last start."""
     gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     about = {
         "cpu": _cpu(),
@@ -27,11 +29,16 @@ def started(run_dir: Path, step: int, replicas: int, jit: bool, config: Mapping)
         "replicas": replicas,
         "xla": jit,
         "precision": config["precision"],
+        "onednn": IsMklEnabled(),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "tfdfm": __version__,
     }
-    MetricsLog(run_dir / STARTS, step).write(step, about)
+    log = MetricsLog(run_dir / STARTS, step)
+    last = (read(log.path) or [about])[-1]
+    if changed := [f"{key}: {last[key]} -> {about[key]}" for key in NUMERIC if last.get(key, about[key]) != about[key]]:
+        logging.warning("Not as at the last start: %s. Results agree to rounding, not to the bit.", "; ".join(changed))
+    log.write(step, about)
 
 
 class Warnings:
