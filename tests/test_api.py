@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfdfm
-from tfdfm import analyse, api, cli, sample
+from tfdfm import analyse, api, cli, export, sample
 from tfdfm.errors import UsageError
 
 TOY = commands.TOY | {"jit": "off", "log_every": 1}
@@ -64,12 +64,20 @@ def test_labels_are_one_for_all_one_each_or_in_turn(conditional):
             conditional.sample([0, 1, 2], labels=labels)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of tf2onnx
+def test_an_export_as_onnx(run, tmp_path, capsys):
+    export.main(cli.parse(["", f"--run_dir={run.run_dir}", f"--out={tmp_path}", "--format=onnx"], export.define, ""))
+    assert capsys.readouterr().out == f"{tmp_path}/1: from_latents.onnx, latents.onnx, serving_default.onnx\n"
+
+
 def test_scores_are_written_and_go_with_the_export(run, classifier, tmp_path):
     scores = run.evaluate(["inception_score"], num=100, classifier=classifier, splits=2)
     assert scores["inception_score"]["samples"] == 100 and scores["inception_score"]["value"] >= 1
     assert json.loads((run.run_dir / "evaluation" / "3.json").read_text()).keys() == scores.keys()
     path = run.export(tmp_path / "models")
     assert path == tmp_path / "models" / "1" and run.export(tmp_path / "models").name == "2"
+    with pytest.raises(UsageError, match="format to be saved_model or onnx, given 'tflite'"):
+        run.export(tmp_path / "models", format="tflite")
     card = json.loads((path / "assets" / "model_card.json").read_text())
     assert card["scores"].keys() == scores.keys()
     served = tf.saved_model.load(str(path)).signatures["serving_default"](seed=tf.range(3, dtype=tf.int64))["images"]

@@ -26,8 +26,8 @@ from tfdfm.analysis.finding import Finding
 from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, metrics_log
 from tfdfm.runs import run as runs
-from tfdfm.sampling import restore, saved_model
-from tfdfm.sampling.sampler import Local
+from tfdfm.sampling import onnx, restore, saved_model
+from tfdfm.sampling.sampler import Local, Sampler
 
 
 class Run:
@@ -120,14 +120,25 @@ class Run:
         page.write([self.run_dir], path)
         return path
 
-    def export(self, out: str | Path | None = None, *, batch_norm_latents: int = 0, weights: str = "float32") -> Path:
+    def export(
+        self,
+        out: str | Path | None = None,
+        *,
+        batch_norm_latents: int = 0,
+        weights: str = "float32",
+        format: str = "saved_model",
+    ) -> Path:
         """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.
+
+        `format` "onnx" writes a file of ONNX for each of its signatures but png in its place.
 
         `batch_norm_latents` estimates the batch-norm statistics anew from so many latents; 0: those of training.
         `weights` are stored as "float32" or as "float16", half as large; the model computes in float32.
         """
         if weights not in ("float32", "float16"):
             raise UsageError(f"Expected weights to be float32 or float16, given {weights!r}.")
+        if format not in ("saved_model", "onnx"):
+            raise UsageError(f"Expected format to be saved_model or onnx, given {format!r}.")
         trained = restore.load(self.run_dir, self.checkpoint) if batch_norm_latents else self._trained
         if batch_norm_latents:
             saved_model.estimate_batch_norm(trained, batch_norm_latents)
@@ -137,7 +148,11 @@ class Run:
         logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
         try:
             out = Path(out or self.run_dir / "export")
-            return saved_model.write(trained, out, found, half=weights == "float16")
+            half = weights == "float16"
+            if format == "saved_model":
+                return saved_model.write(trained, out, found, half=half)
+            sampler, card = Sampler(trained, half=half), saved_model.card(trained, found)
+            return saved_model.publish(out, lambda path: onnx.write(sampler, card, path))
         finally:
             logging.set_verbosity(verbosity)
 

@@ -1,7 +1,8 @@
-"""Exports a run's generator as a SavedModel for a model server, or for any TensorFlow program.
+"""Exports a run's generator as a SavedModel for a model server or any TensorFlow program, or as ONNX.
 
     python -m tfdfm.export --run_dir=runs/cifar10-seed0 --out=models/cifar10
     python -m tfdfm.serve --model_base_path=models/cifar10
+    python -m tfdfm.export --run_dir=runs/cifar10-seed0 --out=models/cifar10-onnx --format=onnx
 
 Writes OUT/<version>/, one above the highest version there, whole or not at all.
 """
@@ -30,13 +31,23 @@ def define(values: flags.FlagValues):
         flag_values=values,
     )
 
+    flags.DEFINE_enum(
+        "format",
+        "saved_model",
+        ["saved_model", "onnx"],
+        "onnx: a file for each of three signatures",
+        flag_values=values,
+    )
+
 
 def main(values: flags.FlagValues) -> None:
     from tfdfm import api
 
     run = api.load(values.run_dir, values.checkpoint)
-    path = run.export(values.out, batch_norm_latents=values.batch_norm_latents, weights=values.weights)
-    print(f"{path}: serve it with python -m tfdfm.serve --model_base_path={path.parent}")
+    how = {name: values[name].value for name in ("batch_norm_latents", "weights", "format")}
+    path = run.export(values.out, **how)
+    serve = f"serve it with python -m tfdfm.serve --model_base_path={path.parent}"
+    print(f"{path}: {serve if values.format == 'saved_model' else ', '.join(sorted(p.name for p in path.iterdir()))}")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def from_seeds(seeds: tf.Tensor, width: int, prior: str) -> tf.Tensor:
 def labels_from_seeds(seeds: tf.Tensor, num_classes: int) -> tf.Tensor:
     """int64 [B] -> int64 [B] in [0, num_classes), each as likely as the others to 2^-32."""
     drawn = tf.cast(seed_bits(seeds, 1, LABELS)[:, 0], tf.int64)
-    return tf.bitwise.right_shift(drawn * num_classes, tf.constant(32, tf.int64))
+    return tf.truncatediv(drawn * num_classes, tf.constant(1 << 32, tf.int64))
 
 
 def labels_in_turn(asked: Sequence[int] | None, count: int, num_classes: int) -> np.ndarray | None:
@@ -87,18 +87,20 @@ def truncated(latents: np.ndarray, prior: str, most: float) -> np.ndarray:
 def normal(drawn: tf.Tensor) -> tf.Tensor:
     """uint32 -> float32 ~ N(0, 1), |z| < 6.4: the sign, and the quantile of the other 31 bits.
 
-    A float's exponent and first two mantissa bits name a quarter of an octave, its other bits the place in it; there
-    the quantile is a cubic through four of its points, right to 3e-6.
+    The octave and the quarter of it in which a probability lies name a cubic through four points of the quantile,
+    right to 3e-6.
     """
     tail = tf.bitwise.right_shift(tf.bitwise.left_shift(drawn, 1), 1)  # 31 bits
-    tail = (tf.cast(tf.bitcast(tail, tf.int32), tf.float32) + 0.5) * 2.0**-31  # P(|Z| > |z|), in (0, 1]
-    pattern = tf.bitcast(tail, tf.int32)
-    row = tf.bitwise.right_shift(pattern, 21) - ((127 - _OCTAVES) << 2)
-    place = tf.cast(tf.bitwise.bitwise_and(pattern, (1 << 21) - 1), tf.float32) * 2.0**-21
+    tail = (tf.cast(tail, tf.float32) + 0.5) * 2.0**-31  # P(|Z| > |z|), in (0, 1]
+    starts = np.float32(2.0 ** np.arange(1 - _OCTAVES, 1))
+    octave = tf.reduce_sum(tf.cast(tail[..., None] >= starts, tf.int32), axis=-1)  # 0: below 2^(1 - _OCTAVES)
+    place = (tail * tf.gather(np.float32(2.0 ** np.arange(_OCTAVES, -1, -1)), octave) - 1.0) * _PARTS
+    part = tf.floor(place)
+    place -= part
+    row = _PARTS * octave + tf.cast(part, tf.int32)
     a, b, c, d = (tf.gather(column, row) for column in _cubics().T)
     magnitude = ((d * place + c) * place + b) * place + a
-    sign = tf.bitwise.bitwise_and(drawn, tf.constant(1 << 31, tf.uint32))
-    return tf.bitcast(tf.bitwise.bitwise_xor(tf.bitcast(magnitude, tf.uint32), sign), tf.float32)
+    return magnitude * (1.0 - 2.0 * tf.cast(tf.bitwise.right_shift(drawn, 31), tf.float32))
 
 
 def _cubics() -> np.ndarray:

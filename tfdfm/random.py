@@ -89,9 +89,8 @@ class Noise:
 
 
 def unit(bits: tf.Tensor) -> tf.Tensor:
-    """uint32 -> float32 in [0, 1): the top 23 bits as the mantissa of a number in [1, 2)."""
-    one = tf.constant(0x3F800000, tf.uint32)
-    return tf.bitcast(tf.bitwise.bitwise_or(tf.bitwise.right_shift(bits, 9), one), tf.float32) - 1.0
+    """uint32 -> float32 in [0, 1): the top 23 bits, times 2^-23."""
+    return tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) * 2.0**-23
 
 
 def threefry(key: tuple[tf.Tensor, tf.Tensor], counter: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -116,8 +115,13 @@ def _rotated(word: tf.Tensor, by: int) -> tf.Tensor:
 
 
 def seed_bits(seed: tf.Tensor, width: int, purpose: int) -> tf.Tensor:
-    """int64 [B] -> uint32 [B, width]. A wider row begins differently: its halves are the words of each block."""
-    words = tf.bitcast(seed, tf.uint32)  # [B, 2], the low one first
+    """int64 [B] -> uint32 [B, width]. A wider row begins differently: its halves are the words of each block.
+
+    This and what is made of it take no bits for another type's, which ONNX cannot.
+    """
+    seed = seed[:, None]
+    low = tf.cast(seed, tf.uint32)
+    high = tf.cast(tf.truncatediv(seed - tf.cast(low, tf.int64), tf.constant(1 << 32, tf.int64)), tf.uint32)
     blocks = tf.constant(np.arange(-(-width // 2), dtype=np.uint32)[None])  # [1, width / 2]
-    found = threefry((words[:, :1], words[:, 1:]), (blocks, tf.constant([[purpose]], tf.uint32)))
+    found = threefry((low, high), (blocks, tf.constant([[purpose]], tf.uint32)))
     return tf.concat(found, axis=1)[:, :width]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import exports
 import numpy as np
-import onnxruntime
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
@@ -118,24 +117,6 @@ def test_saved_model_cli_runs_it(exported, tmp_path):
     )
     expected = truth(trained, SEEDS, inputs.get("labels"))
     np.testing.assert_allclose(np.load(tmp_path / "images.npy"), expected, rtol=0, atol=1e-6)
-
-
-def test_from_latents_converts_to_onnx(exported, loaded, tmp_path):
-    trained, path, inputs = exported
-    arguments = ["--saved-model", path, "--signature_def", "from_latents", "--tag", "serve", "--output", "model.onnx"]
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tf2onnx.convert", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    given = {"latents": loaded["asked"]} | {name: inputs[name] for name in inputs if name == "labels"}
-    expected = truth(trained, SEEDS, inputs.get("labels"))
-    np.testing.assert_allclose(session.run(None, given)[0], expected, rtol=0, atol=1e-4)
 
 
 def test_a_row_is_the_same_alone_in_a_batch_permuted_and_after_loading_again(exported):

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -76,15 +76,22 @@ def write(trained: Trained, out: Path, scores: Mapping = (), *, half: bool = Fal
     """
     sampler = Sampler(trained, half=half)
     with files.writing(out), tempfile.TemporaryDirectory() as assets:
-        out.mkdir(parents=True, exist_ok=True)
         (Path(assets) / CARD).write_text(json.dumps(card(trained, scores), indent=2) + "\n")
         (Path(assets) / CLASSES).write_text("".join(f"{name}\n" for name in trained.class_names))
         sampler.model_card = tf.saved_model.Asset(f"{assets}/{CARD}")
         sampler.class_names = tf.saved_model.Asset(f"{assets}/{CLASSES}")
+        return publish(out, lambda path: _save(sampler, path))
+
+
+def publish(out: Path, fill: Callable[[Path], None]) -> Path:
+    """The next version's folder of OUT, there once it is filled. Raises Failure, and whatever `fill` does."""
+    with files.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=out))  # no integer: no version yet
         try:
-            _save(sampler, temporary)
-            return _publish(temporary, out)
+            fill(temporary)
+            os.chmod(temporary, 0o755)  # it was its owner's alone; a container's server is another user
+            return _numbered(temporary, out)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -106,7 +113,6 @@ def _save(sampler: Sampler, path: Path) -> None:
         for name, function in signatures.items():
             for rows in (1, BATCH):
                 file.write(_warmup(name, function.input_signature[0], rows).SerializeToString())
-    os.chmod(path, 0o755)  # the temporary folder was its owner's alone; a container's server is another user
 
 
 def _warmup(name: str, specs: dict[str, tf.TensorSpec], rows: int) -> prediction_log_pb2.PredictionLog:
@@ -118,7 +124,7 @@ def _warmup(name: str, specs: dict[str, tf.TensorSpec], rows: int) -> prediction
     return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
 
 
-def _publish(temporary: Path, out: Path) -> Path:
+def _numbered(temporary: Path, out: Path) -> Path:
     while True:
         target = out / str(max(versions(out), default=0) + 1)
         try:
