@@ -13,12 +13,16 @@ from pathlib import Path
 import exports
 import pytest
 import requests
+import servables
 import yaml
 from absl import flags
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from running import config, serving
 
-from tfdfm import serve
+from tfdfm import cli, serve
 from tfdfm.sampling import saved_model
 from tfdfm.serving import config_messages
+from tfdfm.serving.server import ANY
 
 ROOT = Path(__file__).parents[2]
 SERVING = ROOT / "serving"
@@ -153,3 +157,33 @@ def test_the_embedded_server_has_read_the_batching_file(served):
     assert requests.post(url, json={"inputs": {"seed": [1] * 64}}, timeout=60).status_code == 200
     refused = requests.post(url, json={"inputs": {"seed": [1] * 65}}, timeout=60)
     assert (refused.status_code, "at most 64 rows" in refused.json()["error"]) == (400, True)
+
+
+def test_probes_of_the_manifests_are_answered(tmp_path):
+    """By the embedded server, as the flags of KServe's manifest start it, and on the ports of the image."""
+    deployment, service = yaml.safe_load_all((SERVING / "kubernetes.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports == {"grpc": 8500, "rest": 8501} == {each["name"]: each["port"] for each in service["spec"]["ports"]}
+    assert container["livenessProbe"]["grpc"]["port"] == ports["grpc"]
+    assert values(json.loads(DOCKERFILE["CMD"]))["enable_grpc_healthcheck_service"] == "true"
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+
+    (open_protocol,) = list(yaml.safe_load_all((SERVING / "kserve.yaml").read_text()))[1]["spec"]["predictor"][
+        "containers"
+    ]
+    module, *given = open_protocol["args"]
+    asked = cli.parse(["", *given], serve.define, "")
+    assert module == "tfdfm.serve" and asked.host == "0.0.0.0"
+    assert asked.rest_api_port == open_protocol["ports"][0]["containerPort"]
+    probes = [open_protocol[name]["httpGet"] for name in ("readinessProbe", "livenessProbe")]
+    assert all(probe["port"] == asked.rest_api_port for probe in probes)
+
+    servables.line(tmp_path / "default" / "1")
+    with serving(config(default=tmp_path / "default"), rest_port=ANY) as server:
+        port = server.server.ports["REST"]
+        for probe in (*probes, container["readinessProbe"]["httpGet"]):
+            assert requests.get(f"http://127.0.0.1:{port}{probe['path']}", timeout=60).status_code == 200
+        asked = health_pb2.HealthCheckRequest()
+        answer = health_pb2_grpc.HealthStub(server.channel).Check(asked, timeout=60)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
