@@ -26,6 +26,7 @@ from tfdfm.analysis.finding import Finding
 from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, metrics_log
 from tfdfm.runs import run as runs
+from tfdfm.sampling import hub as hub_page
 from tfdfm.sampling import onnx, restore, saved_model
 from tfdfm.sampling.sampler import Local, Sampler
 
@@ -127,11 +128,12 @@ class Run:
         batch_norm_latents: int = 0,
         weights: str = "float32",
         format: str = "saved_model",
+        hub: bool = False,
     ) -> Path:
         """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.
 
         `format` "onnx" writes a file of ONNX for each of its signatures but png in its place.
-
+        `hub` adds README.md, a SavedModel's page on the Hugging Face Hub.
         `batch_norm_latents` estimates the batch-norm statistics anew from so many latents; 0: those of training.
         `weights` are stored as "float32" or as "float16", half as large; the model computes in float32.
         """
@@ -139,6 +141,8 @@ class Run:
             raise UsageError(f"Expected weights to be float32 or float16, given {weights!r}.")
         if format not in ("saved_model", "onnx"):
             raise UsageError(f"Expected format to be saved_model or onnx, given {format!r}.")
+        if hub and format == "onnx":
+            raise UsageError("The page for the Hub shows how a SavedModel is used: leave hub or format=onnx out.")
         trained = restore.load(self.run_dir, self.checkpoint) if batch_norm_latents else self._trained
         if batch_norm_latents:
             saved_model.estimate_batch_norm(trained, batch_norm_latents)
@@ -148,10 +152,11 @@ class Run:
         logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
         try:
             out = Path(out or self.run_dir / "export")
-            half = weights == "float16"
+            half, card = weights == "float16", saved_model.card(trained, found)
             if format == "saved_model":
-                return saved_model.write(trained, out, found, half=half)
-            sampler, card = Sampler(trained, half=half), saved_model.card(trained, found)
+                page = hub_page.page(card, self.run_dir.absolute().name) if hub else ""
+                return saved_model.write(trained, out, found, half=half, page=page)
+            sampler = Sampler(trained, half=half)
             return saved_model.publish(out, lambda path: onnx.write(sampler, card, path))
         finally:
             logging.set_verbosity(verbosity)

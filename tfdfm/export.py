@@ -30,21 +30,16 @@ def define(values: flags.FlagValues):
         "as they are stored; float16 is half as large, and images differ by a level of 255 at most here and there",
         flag_values=values,
     )
-
-    flags.DEFINE_enum(
-        "format",
-        "saved_model",
-        ["saved_model", "onnx"],
-        "onnx: a file for each of three signatures",
-        flag_values=values,
-    )
+    kinds = ["saved_model", "onnx"]
+    flags.DEFINE_enum("format", "saved_model", kinds, "onnx: a file for each signature but png", flag_values=values)
+    flags.DEFINE_bool("hub", False, "write README.md, the page of the Hugging Face Hub", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> None:
     from tfdfm import api
 
     run = api.load(values.run_dir, values.checkpoint)
-    how = {name: values[name].value for name in ("batch_norm_latents", "weights", "format")}
+    how = {name: values[name].value for name in ("batch_norm_latents", "weights", "format", "hub")}
     path = run.export(values.out, **how)
     serve = f"serve it with python -m tfdfm.serve --model_base_path={path.parent}"
     print(f"{path}: {serve if values.format == 'saved_model' else ', '.join(sorted(p.name for p in path.iterdir()))}")

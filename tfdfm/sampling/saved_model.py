@@ -67,8 +67,10 @@ def estimate_batch_norm(trained: Trained, count: int) -> None:
         variable.assign(value / batches)
 
 
-def write(trained: Trained, out: Path, scores: Mapping = (), *, half: bool = False) -> Path:
+def write(trained: Trained, out: Path, scores: Mapping = (), *, half: bool = False, page: str = "") -> Path:
     """Writes OUT/<version>/, one above the highest there; a server that polls OUT sees all of it or nothing.
+
+    `page` is its README.md, if any.
 
     Raises:
         Failure: the disk refuses; nothing new is in OUT.
@@ -80,7 +82,7 @@ def write(trained: Trained, out: Path, scores: Mapping = (), *, half: bool = Fal
         (Path(assets) / CLASSES).write_text("".join(f"{name}\n" for name in trained.class_names))
         sampler.model_card = tf.saved_model.Asset(f"{assets}/{CARD}")
         sampler.class_names = tf.saved_model.Asset(f"{assets}/{CLASSES}")
-        return publish(out, lambda path: _save(sampler, path))
+        return publish(out, lambda path: _save(sampler, path, page))
 
 
 def publish(out: Path, fill: Callable[[Path], None]) -> Path:
@@ -101,12 +103,14 @@ def versions(out: Path) -> list[int]:
     return sorted(int(path.name) for path in out.iterdir() if path.name.isdecimal() and path.is_dir())
 
 
-def _save(sampler: Sampler, path: Path) -> None:
+def _save(sampler: Sampler, path: Path, page: str) -> None:
     signatures = sampler.signatures()
     for name, function in signatures.items():  # one name for attribute and signature
         setattr(sampler, name, function)
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(sampler, str(path), signatures=signatures, options=options)
+    if page:
+        (path / "README.md").write_text(page)
     extra = path / "assets.extra"
     extra.mkdir()
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as file:
