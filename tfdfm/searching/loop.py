@@ -117,11 +117,12 @@ def _next(this: Search, axes: Mapping, study: optuna.Study) -> None:
     try:
         study.optimize(objective, n_trials=1, catch=(_Surplus, Diverged))
     except SystemExit:
-        study.tell(taken[0], state=TrialState.FAIL)  # given back
+        for trial in taken:  # given back
+            study.tell(trial, state=TrialState.FAIL)
         raise
-    trial = results.named(study).get(taken[0].user_attrs.get("name"))
-    if trial and trial.number == taken[0].number:
-        shutil.rmtree(this.directory / trial.user_attrs["folder"] / "checkpoints", ignore_errors=True)
+    done = results.named(study).get(taken[0].user_attrs.get("name"))
+    if done and done.number == taken[0].number:
+        shutil.rmtree(this.directory / done.user_attrs["folder"] / "checkpoints", ignore_errors=True)
 
 
 def _finish(this: Search, axes: Mapping, trial: optuna.Trial) -> float:
