@@ -87,21 +87,26 @@ def read(directory: Path, url: str | None = None) -> list[dict]:
         UsageError: none.
     """
     kept = storage.opened(directory, url, write=False)
-    name = _name(directory)
-    found = []
-    if kept and name in optuna.get_all_study_names(kept):
-        study = optuna.load_study(study_name=name, storage=kept)
-        spent: dict[str, float] = {}
-        for trial in study.get_trials(deepcopy=False):
-            if "name" in trial.user_attrs:
-                spent.setdefault(trial.user_attrs["name"], 0.0)
-                spent[trial.user_attrs["name"]] += trial.user_attrs.get("seconds", 0.0)
-        finished = [trial.user_attrs for trial in named(study).values() if trial.state.is_finished()]
-        keys = ("settings", "failed", "scores", "images_seen")
-        found = [{key: each[key] for key in keys} | {"seconds": spent[each["name"]]} for each in finished]
+    found = _finished(kept, _name(directory)) if kept else []
     if not found:
         raise UsageError(f"Expected the results of tfdfm.search in {directory}, found none.")
     return sorted(found, key=_rank)
+
+
+def _finished(kept: storage.Journal | storage.Database, name: str) -> list[dict]:
+    """The results in a study; the seconds of those who were killed at a setting count, too."""
+    try:
+        if name not in optuna.get_all_study_names(kept):
+            return []
+        study = optuna.load_study(study_name=name, storage=kept)
+        spent: dict[str, float] = {}
+        for attributes in (trial.user_attrs for trial in study.get_trials(deepcopy=False)):
+            spent[attributes.get("name")] = spent.get(attributes.get("name"), 0.0) + attributes.get("seconds", 0.0)
+        finished = [trial.user_attrs for trial in named(study).values() if trial.state.is_finished()]
+        keys = ("settings", "failed", "scores", "images_seen")
+        return [{key: each[key] for key in keys} | {"seconds": spent[each["name"]]} for each in finished]
+    finally:
+        kept.close()
 
 
 def value(result: dict) -> float | None:

@@ -59,6 +59,9 @@ class Journal(_Alive, JournalStorage, BaseHeartbeat):
                 stale.append(trial._trial_id)
         return stale
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
     def get_heartbeat_interval(self) -> int:
         return BEAT
 
@@ -72,6 +75,11 @@ class Database(_Alive, RDBStorage):
     def record_heartbeat(self, trial_id: int) -> None:
         _Alive.record_heartbeat(self, trial_id)
         RDBStorage.record_heartbeat(self, trial_id)
+
+    def close(self) -> None:
+        """Lets go of its connections."""
+        self.remove_session()
+        self.engine.dispose()
 
 
 def opened(directory: Path, storage: str | None, *, write: bool) -> Journal | Database | None:
