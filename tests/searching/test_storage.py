@@ -108,7 +108,7 @@ def test_what_is_held_is_not_given_and_what_a_killed_process_held_is(study, owne
     waited(study)
     (trial,) = study.trials
     assert trial.state == TrialState.FAIL and 2.5 < trial.user_attrs["seconds"] < 30  # its work counts
-    assert results.begun(study, "one") == trial.params and 0 <= trial.params["x"] <= 1
+    assert results.begun(study)["one"] == trial.params and 0 <= trial.params["x"] <= 1
 
 
 def test_a_process_that_slept_too_long_ends_before_it_does_harm(study, owner):

@@ -34,9 +34,13 @@ class AuxiliaryClassifier(Minimax):
         }
 
     def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
-        right = tf.argmax(forward.fake.class_logits, axis=1, output_type=tf.int32) == forward.sample_labels
-        found = {"discriminator/class_accuracy_samples": tf.reduce_mean(tf.cast(right, tf.float32))}
-        return super().diagnostics(forward, losses) | found
+        return super().diagnostics(forward, losses) | class_accuracy(forward)
+
+
+def class_accuracy(forward: Forward) -> Losses:
+    """The share of samples whose class D tells, to log."""
+    right = tf.argmax(forward.fake.class_logits, axis=1, output_type=tf.int32) == forward.sample_labels
+    return {"discriminator/class_accuracy_samples": tf.reduce_mean(tf.cast(right, tf.float32))}
 
 
 def class_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

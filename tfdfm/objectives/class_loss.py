@@ -1,8 +1,6 @@
 """The class loss of AC-GAN (Odena, Olah & Shlens, ICML 2017) beside any game."""
 
-import tensorflow as tf
-
-from tfdfm.objectives.acgan import class_entropy
+from tfdfm.objectives.acgan import class_accuracy, class_entropy
 from tfdfm.objectives.base import Losses, Objective
 from tfdfm.objectives.forward import Forward
 
@@ -32,5 +30,4 @@ class ClassLoss(Objective):
         return {"class": self.generator_weight * class_entropy(forward.fake.class_logits, forward.sample_labels)}
 
     def diagnostics(self, forward: Forward, losses: dict[str, Losses]) -> Losses:
-        right = tf.argmax(forward.fake.class_logits, axis=1, output_type=tf.int32) == forward.sample_labels
-        return {"discriminator/class_accuracy_samples": tf.reduce_mean(tf.cast(right, tf.float32))}
+        return class_accuracy(forward)

@@ -90,12 +90,14 @@ def search(this: Search, axes: Mapping, wanted: Mapping[str, dict], study: optun
 
 def _queued(study: optuna.Study, wanted: Mapping[str, dict]) -> list[FrozenTrial]:
     """The trials of what is wanted that have no result yet, after those that were missing came into the queue."""
-    missing = wanted.keys() - results.named(study).keys()
-    for name, values in wanted.items():
-        if name in missing:
-            attributes = {"name": name} | ({"settings": values} if values else {})
-            study.enqueue_trial(results.begun(study, name), user_attrs=attributes)
     trials = results.named(study)
+    if missing := wanted.keys() - trials.keys():
+        begun = results.begun(study)
+        for name, values in wanted.items():
+            if name in missing:
+                attributes = {"name": name} | ({"settings": values} if values else {})
+                study.enqueue_trial(begun.get(name, {}), user_attrs=attributes)
+        trials = results.named(study)
     return [trials[name] for name in wanted if not trials[name].state.is_finished()]
 
 

@@ -1,7 +1,6 @@
 """What a search leaves in its study: what it is of, a result for each setting, and the table of them."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
@@ -74,10 +73,9 @@ def named(study: optuna.Study) -> dict[str, FrozenTrial]:
     return trials
 
 
-def begun(study: optuna.Study, name: str) -> Mapping:
-    """The parameters with which a lost trial of that name was begun, if one was."""
-    found = [trial.params for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get("name") == name]
-    return next((params for params in reversed(found) if params), {})
+def begun(study: optuna.Study) -> dict[str, dict]:
+    """{name: the parameters with which its last trial was begun}"""
+    return {trial.user_attrs.get("name"): trial.params for trial in study.get_trials(deepcopy=False) if trial.params}
 
 
 def read(directory: Path, url: str | None = None) -> list[dict]:

@@ -23,7 +23,7 @@ from tfdfm.serving.grpc import services
 from tfdfm.serving.grpc.health import Health
 from tfdfm.serving.models import batching
 from tfdfm.serving.models.manager import ModelManager
-from tfdfm.serving.models.saved_model import LoadOptions
+from tfdfm.serving.models.saved_model import DEFAULTS, LoadOptions
 from tfdfm.serving.prometheus import PATH, ServingMetrics
 from tfdfm.serving.status import StatusError
 
@@ -53,7 +53,7 @@ class Options:
     metrics_path: str | None = PATH
     channel_arguments: tuple[tuple[str, str | int], ...] = ()
     ssl: Message | None = None  # SSLConfig
-    load: LoadOptions = LoadOptions()
+    load: LoadOptions = DEFAULTS
     as_content: bool = False
 
 

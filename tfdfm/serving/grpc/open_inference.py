@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from tfdfm.serving import open_inference as protocol
 from tfdfm.serving.core import ServerCore
 from tfdfm.serving.grpc.answering import Answering
+from tfdfm.serving.models import tensors
 from tfdfm.serving.prometheus import ServingMetrics
 from tfdfm.serving.status import invalid
 from tfdfm.version import __version__
@@ -99,7 +100,7 @@ class OpenInference(Answering):
             if raw:
                 response.raw_output_contents.append(protocol.encode(values))
             else:
-                flat = [each.encode() if isinstance(each, str) else each for each in values.ravel().tolist()]
+                flat = tensors.strings(values) if values.dtype == object else values.ravel().tolist()
                 getattr(made.contents, _FIELDS[kinds[name]]).extend(flat)
         return response
 
