@@ -149,6 +149,7 @@ def test_json_alone(ask):
         ("/v2/models/line/infer", body(parameters={"binary_data_size": 9}), error("within the body, given 9")),
         ("/v2/models/line/infer", body(parameters=[]), error("object in 'parameters'")),
         ("/v2/models/line/versions/x/infer", body(), error("Failed to convert version: x")),
+        (f"/v2/models/line/versions/{'0' * 20}{'9' * 6000}/infer", body(), error("Failed to convert version: 00")),
         ("/v2/models/line/predict", body(), error("Malformed request: POST /v2/models/line/predict", 404)),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from tfdfm.serving.models.tensors import LIMIT
+from tfdfm.serving.models import tensors
 from tfdfm.serving.status import invalid
 
 NAME, PLATFORM, EXTENSIONS = "tfdfm", "tensorflow_savedmodel", ["binary_tensor_data"]
@@ -36,21 +36,22 @@ def datatype(dtype: tf.DType) -> str:
 def described(definition: SignatureDef) -> tuple[list[dict], list[dict]]:
     """{"name", "datatype", "shape"} of each input and of each output."""
 
-    def tensors(infos) -> list[dict]:
+    def listed(infos) -> list[dict]:
         found = [(name, tf.as_dtype(info.dtype), info.tensor_shape) for name, info in sorted(infos.items())]
         return [
             {"name": name, "datatype": datatype(dtype), "shape": [dim.size for dim in shape.dim]}
             for name, dtype, shape in found
         ]
 
-    return tensors(definition.inputs), tensors(definition.outputs)
+    return listed(definition.inputs), listed(definition.outputs)
 
 
 def version(text: str) -> int | None:
     """Raises StatusError (INVALID_ARGUMENT) where it is no number."""
-    if text and not (text.isascii() and text.isdigit() and int(text[:20]) < 2**63):
+    digits = text.lstrip("0")[:20] or "0"  # twenty are too many; Python does not convert thousands
+    if text and not (text.isascii() and text.isdigit() and int(digits) < 2**63):
         raise invalid(f"Failed to convert version: {text} to numeric.")
-    return int(text) if text else None
+    return int(digits) if text else None
 
 
 def checked(name: str, kind: str, shape: Sequence[int]) -> tuple[tf.DType, int]:
@@ -60,8 +61,10 @@ def checked(name: str, kind: str, shape: Sequence[int]) -> tuple[tf.DType, int]:
     dtype = DATATYPES[kind]
     if len(shape) > 32 or min(shape, default=0) < 0:
         raise invalid(f"Expected a shape of at most 32 sizes from 0 for input {name!r}, given {list(shape)}.")
-    if math.prod(max(size, 1) for size in shape) * dtype.size > LIMIT:
-        raise invalid(f"Expected a shape of at most {LIMIT} bytes for input {name!r}, given {list(shape)} of {kind}.")
+    if math.prod(max(size, 1) for size in shape) * dtype.size > tensors.LIMIT:
+        raise invalid(
+            f"Expected a shape of at most {tensors.LIMIT} bytes for input {name!r}, given {list(shape)} of {kind}."
+        )
     return dtype, math.prod(shape)
 
 
@@ -79,9 +82,8 @@ def decode(name: str, kind: str, shape: Sequence[int], sent: bytes) -> np.ndarra
 def encode(values: np.ndarray) -> bytes:
     """The same the other way round."""
     if values.dtype != object:
-        return np.ascontiguousarray(values).tobytes()
-    texts = [value if isinstance(value, bytes) else value.encode() for value in values.ravel()]
-    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+        return tensors.content(values)
+    return b"".join(len(text).to_bytes(4, "little") + text for text in tensors.strings(values))
 
 
 def _strings(name: str, sent: bytes, count: int) -> list[bytes]:

@@ -209,9 +209,7 @@ def _target(method: str, path: str) -> Target:
     name, version, label, last = match.groups()
     if not name:
         raise invalid("Missing model name in request.")
-    number = int(version[:20]) if version else None
-    if number and number >= 2**63:
-        raise invalid(f"Failed to convert version: {version} to numeric.")
+    number = protocol.version(version or "")
     return Target(unquote(name), number, unquote(label or ""), (last or "status").lower())
 
 
