@@ -111,6 +111,15 @@ def test_what_is_held_is_not_given_and_what_a_killed_process_held_is(study, owne
     assert results.begun(study)["one"] == trial.params and 0 <= trial.params["x"] <= 1
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
+def test_a_process_that_died_before_its_first_sign_of_life(study):
+    study.enqueue_trial({}, user_attrs={"name": "one"})
+    study.ask()
+    assert not lost(study)
+    waited(study)
+    assert study.trials[0].state == TrialState.FAIL
+
+
 def test_a_process_that_slept_too_long_ends_before_it_does_harm(study, owner):
     owner.send_signal(signal.SIGSTOP)
     waited(study)

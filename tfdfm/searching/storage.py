@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import optuna
@@ -22,8 +21,16 @@ JOURNAL = "study.journal"
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # failures come as exceptions, results as tables
 
 
-class _Alive:
-    """A storage whose trials note the seconds of their work while they live; one that was given up ends its process."""
+class _Alive(BaseHeartbeat):
+    """A storage whose trials note the seconds of their work while they live; one that was given up ends its process.
+
+    Hosts' clocks may differ, and a process may die before its first sign of life: a trial is lost when it gave none for
+    LEASE seconds of the process that watches.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._seen: dict[int, tuple[float | None, float]] = {}
 
     def record_heartbeat(self, trial_id: int) -> None:
         trial = self.get_trial(trial_id)
@@ -36,18 +43,6 @@ class _Alive:
             print(line, file=sys.stderr, flush=True)
             os._exit(1)
 
-
-class Journal(_Alive, JournalStorage, BaseHeartbeat):
-    """Optuna's journal, with the heartbeats that its databases have.
-
-    Hosts' clocks may differ: a trial is lost when it has not beaten for LEASE seconds of the process that watches.
-    """
-
-    def __init__(self, path: Path):
-        lock = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
-        super().__init__(JournalFileBackend(str(path), lock_obj=lock(str(path))))
-        self._seen: dict[int, tuple[float | None, float]] = {}
-
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         stale = []
         for trial in self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,)):
@@ -59,9 +54,6 @@ class Journal(_Alive, JournalStorage, BaseHeartbeat):
                 stale.append(trial._trial_id)
         return stale
 
-    def close(self) -> None:
-        """There is nothing to let go of."""
-
     def get_heartbeat_interval(self) -> int:
         return BEAT
 
@@ -69,12 +61,19 @@ class Journal(_Alive, JournalStorage, BaseHeartbeat):
         return None
 
 
-class Database(_Alive, RDBStorage):
-    """A database of SQLAlchemy's, by the clock of its server."""
+class Journal(_Alive, JournalStorage):
+    """Optuna's journal, with the heartbeats that its databases have."""
 
-    def record_heartbeat(self, trial_id: int) -> None:
-        _Alive.record_heartbeat(self, trial_id)
-        RDBStorage.record_heartbeat(self, trial_id)
+    def __init__(self, path: Path):
+        lock = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
+        super().__init__(JournalFileBackend(str(path), lock_obj=lock(str(path))))
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class Database(_Alive, RDBStorage):
+    """A database of SQLAlchemy's."""
 
     def close(self) -> None:
         """Lets go of its connections."""
@@ -104,9 +103,7 @@ def opened(directory: Path, storage: str | None, *, write: bool) -> Journal | Da
 
 def _database(url: str) -> Database:
     try:
-        with warnings.catch_warnings():  # heartbeats are called experimental since 2021
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return Database(url, heartbeat_interval=BEAT, grace_period=LEASE)
+        return Database(url)
     except (sqlalchemy.exc.ArgumentError, ImportError) as error:
         expected = "Expected dialect+driver://user:password@host/name of SQLAlchemy, and its driver installed"
         raise UsageError(f"{expected}, in --storage. Given {url}: {str(error).splitlines()[0]}") from None
