@@ -88,7 +88,7 @@ def train(
         calls = callbacks(run_dir, config, checkpoints, signals, **where, scorers=scorers, shown=shown, more=more)
         for start, stop, size in trainer.schedule.calls(first):
             if not signals.received:
-                _fit(trainer, strategy, _batches(images, config, strategy, start), stop - start, size, calls)
+                _fit(trainer, strategy, batches(images, config, strategy, start), stop - start, size, calls)
     return Stopped(signals.received, int(trainer.step.numpy())) if signals.received else None
 
 
@@ -174,7 +174,8 @@ def dry_run(config: ConfigDict, data_dir: str | None = None) -> dict[str, int]:
     }
 
 
-def _batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):
+def batches(images: data.Images, config: ConfigDict, strategy: tf.distribute.Strategy, first: int):
+    """The batches of a run from step `first` on, each worker's own."""
     rows = data.labelled_rows(images, config.num_labelled, config.seed) if config.num_labelled else None
 
     def of_worker(context: tf.distribute.InputContext):

@@ -22,23 +22,29 @@ NUMERIC = ("cpu", "cores", "gpus", "replicas", "xla", "tensorflow", "onednn")  #
 def started(run_dir: Path, step: int, replicas: int, jit: bool, config: Mapping) -> None:
     """Adds a line on the machine to starts.jsonl; says what is not as it was at the last start."""
     gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-    about = {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
+    about = machine() | {
         "gpus": [details.get("device_name", "GPU") for details in gpus],
         "replicas": replicas,
         "xla": jit,
         "precision": config["precision"],
-        "onednn": IsMklEnabled(),
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "tfdfm": __version__,
     }
     log = MetricsLog(run_dir / STARTS, step)
     last = (read(log.path) or [about])[-1]
     if changed := [f"{key}: {last[key]} -> {about[key]}" for key in NUMERIC if last.get(key, about[key]) != about[key]]:
         logging.warning("Not as at the last start: %s. Results agree to rounding, not to the bit.", "; ".join(changed))
     log.write(step, about)
+
+
+def machine() -> dict[str, object]:
+    """The processor, and the versions of what computes on it."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "onednn": IsMklEnabled(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "tfdfm": __version__,
+    }
 
 
 class Warnings:
