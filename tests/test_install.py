@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,22 @@ def test_every_folder_of_code_is_listed_as_a_package():
     listed = set(setup["options"]["packages"].split())
     folders = {path.parent.relative_to(ROOT) for path in (ROOT / "tfdfm").rglob("*.py")}
     assert listed == {".".join(folder.parts) for folder in folders} | {"tfdfm.configs"}
+
+
+def test_extras_that_are_named_exist_and_ask_for_the_same_tensorflow():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extras = setup["options.extras_require"]
+    (required,) = re.findall(r"^tensorflow (.*)$", setup["options"]["install_requires"], re.M)
+    assert extras["gpu"].split() == ["tensorflow[and-cuda]", *required.split()]
+    docs = [ROOT / "README.md", ROOT / "examples" / "kubernetes" / "Dockerfile", *(ROOT / "docs").glob("*.md")]
+    named = {
+        name
+        for path in docs
+        for of in re.findall(r"(?:\.|tfdfm)\[([\w,]+)\]'", path.read_text())
+        for name in of.split(",")
+    }
+    assert {"gpu", "classifier"} <= named <= set(extras)
 
 
 def test_the_wheel_holds_all_code_and_all_recipes(wheel):

@@ -13,6 +13,7 @@ from tfdfm.version import __version__
 
 if platform.machine() in ("x86_64", "AMD64"):  # TensorFlow itself does so only where the CPU has VNNI or AMX
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # TensorFlow would take all of a GPU's memory at once
 
 if TYPE_CHECKING:
     from tfdfm.api import Run, load, train

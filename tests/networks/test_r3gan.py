@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_one_line(size, group, message):
         R3GANGenerator(size, 3, width=8, group=group, seed=0)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.whole)])
 def test_a_step_with_both_penalties_is_finite_and_moves_all(jit):
     narrow = {key: RECIPE[key] | {"blocks": 1} for key in ("generator", "discriminator")}
     trainer = toys.trainer(**RECIPE | narrow, jit=jit)
