@@ -10,6 +10,8 @@ from absl import logging
 
 from tfdfm.errors import UsageError
 
+CPU = Path("/proc/cpuinfo")
+
 
 def strategy(choice: str) -> tf.distribute.Strategy:
     """ "auto" is multi_worker where TF_CONFIG names a cluster, mirrored where there are several GPUs, else none.
@@ -61,16 +63,16 @@ def use_xla(choice: str, strategy: tf.distribute.Strategy, batch_norm: str) -> b
 
 
 def precision(choice: str, *, convolutional: bool) -> str:
-    """The dtype policy of a network. mixed_bfloat16 leaves convolutions in float32 on a CPU without AMX: oneDNN's
-    bfloat16 convolutions take about one and a half times as long there, and the whole step is slower than in float32.
+    """The dtype policy of a network. mixed_bfloat16 leaves convolutions in float32 on a CPU without instructions for
+    products of bfloat16: oneDNN's bfloat16 convolutions take about one and a half times as long there.
     """
-    slow = not tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU") and not _has_amx()
-    return "float32" if convolutional and slow else choice
+    slow = not tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU")
+    return "float32" if convolutional and slow and not _multiplies_bfloat16() else choice
 
 
-def _has_amx() -> bool:
+def _multiplies_bfloat16() -> bool:
     try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text()
+        return bool({"amx_bf16", "avx512_bf16"} & set(CPU.read_text().split()))
     except OSError:
         return False
 
