@@ -28,6 +28,7 @@ def define(values: flags.FlagValues):
     flags.DEFINE_string("pretrained", None, "a generator that comes with the package", flag_values=values)
     flags.DEFINE_string("endpoint", None, "HOST:PORT of a model server, instead of a run", flag_values=values)
     flags.DEFINE_string("model_name", "default", "the model's name at the endpoint", flag_values=values)
+    flags.DEFINE_string("token_file", None, "of the bearer token that the endpoint asks for", flag_values=values)
     flags.DEFINE_string("checkpoint", "last", "last, best or a step, of a run", flag_values=values)
     flags.DEFINE_integer("num", 64, "images", lower_bound=1, flag_values=values)
     flags.DEFINE_list("labels", None, "classes by number, taken in turn (default: all)", flag_values=values)
@@ -63,7 +64,7 @@ def _source(values: flags.FlagValues):
     if values.endpoint:
         from tfdfm.client import connect
 
-        return connect(values.endpoint, model=values.model_name)
+        return connect(values.endpoint, model=values.model_name, token=_token(values.token_file))
     if values.export or values.pretrained:
         from tfdfm import pretrained
         from tfdfm.sampling.sources import Export
@@ -73,6 +74,13 @@ def _source(values: flags.FlagValues):
     from tfdfm.sampling.sampler import Local
 
     return Local(restore.load(Path(values.run_dir), values.checkpoint))
+
+
+def _token(path: str | None) -> str:
+    try:
+        return Path(path).read_text().split()[0] if path else ""
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        raise UsageError(f"Expected a file with a token in --token_file, given {path}: {error}.") from None
 
 
 def _drawn(source, count: int, first: int, asked: list[int], most: float | None):

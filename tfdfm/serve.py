@@ -32,6 +32,8 @@ FLAGS = (  # name, default, help, and the least number where that is not 0
     ("grpc_socket_path", "", "UNIX socket that gRPC listens on too"),
     ("grpc_channel_arguments", "", "options of the gRPC server: KEY=VALUE,KEY=VALUE"),
     ("ssl_config_file", "", "SSLConfig in text format with PEM text: gRPC by TLS"),
+    ("rest_api_tls", False, "REST by TLS, too (a flag of tfdfm's own)"),
+    ("token_file", "", "of bearer tokens, one a line: who sends none is refused (a flag of tfdfm's own)"),
     ("rest_api_timeout_in_ms", 30_000, "of a REST request", 1),
     ("rest_api_enable_cors_support", False, "let web pages of other origins ask"),
     ("max_request_bytes", 64 << 20, "of a gRPC message and of a REST body", 1),
@@ -102,12 +104,7 @@ def main(values: flags.FlagValues) -> None:
             print(f"tfdfm: --{name} changes nothing here: {instead}.", file=sys.stderr)
     from tfdfm.serving import config_messages, server
 
-    if values.use_alts_credentials:
-        raise UsageError("Expected no --use_alts_credentials: this server has no ALTS. Use --ssl_config_file.")
-    if values.port == values.rest_api_port == server.OFF and not values.grpc_socket_path:
-        raise UsageError("Expected --port, --rest_api_port or --grpc_socket_path; all three are off.")
-    if values.grpc_socket_path and not hasattr(socket, "AF_UNIX"):
-        raise UsageError("Expected no --grpc_socket_path on a system without UNIX sockets. Use --port.")
+    _check(values)
     options = server.Options(
         config=_config(values),
         host=values.host,
@@ -126,10 +123,23 @@ def main(values: flags.FlagValues) -> None:
         metrics_path=_metrics_path(values),
         channel_arguments=_arguments(values.grpc_channel_arguments),
         ssl=config_messages.read(values.ssl_config_file, config_messages.SSLConfig) if values.ssl_config_file else None,
+        rest_tls=values.rest_api_tls,
+        token_file=values.token_file,
         load=_load_options(values),
         as_content=values.enable_serialization_as_tensor_content,
     )
     server.serve(options)
+
+
+def _check(values: flags.FlagValues) -> None:
+    if values.use_alts_credentials:
+        raise UsageError("Expected no --use_alts_credentials: this server has no ALTS. Use --ssl_config_file.")
+    if values.port == values.rest_api_port == 0 and not values.grpc_socket_path:
+        raise UsageError("Expected --port, --rest_api_port or --grpc_socket_path; all three are off.")
+    if values.grpc_socket_path and not hasattr(socket, "AF_UNIX"):
+        raise UsageError("Expected no --grpc_socket_path on a system without UNIX sockets. Use --port.")
+    if values.rest_api_tls and not values.ssl_config_file:
+        raise UsageError("--rest_api_tls goes with --ssl_config_file.")
 
 
 def _config(values: flags.FlagValues):

@@ -1,5 +1,7 @@
 """Models that several tests of the server copy, and the servers that several files ask."""
 
+import subprocess
+
 import pytest
 import servables
 from running import config, everything, serving
@@ -34,3 +36,21 @@ def reloadable(numbered, tmp_path_factory):
 @pytest.fixture
 def base(reloadable, tmp_path):
     return reloadable.base / tmp_path.name
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """An authority, and a server's and a client's key and certificate that it signed."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, cwd=folder)
+
+    make = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl(*make, "-x509", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca", "-days", 2)
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
+    for name in ("server", "client"):
+        openssl(*make, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        signed = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2, "-extfile", "names"]
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *signed)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}

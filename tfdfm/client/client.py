@@ -20,10 +20,13 @@ _WIDTHS = {"DT_FLOAT": 4, "DT_INT64": 8}  # bytes
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds between attempts, doubled each time
 
 
-def connect(endpoint: str, model: str = "default", version: int | None = None, timeout: float = 60.0) -> "Client":
+def connect(
+    endpoint: str, model: str = "default", version: int | None = None, timeout: float = 60.0, token: str = ""
+) -> "Client":
     """A client of `model` (its newest version unless one is given), which is asked once what it takes and returns.
 
-    `timeout` is of each call of the client in all, in seconds, however many requests it needs.
+    `timeout` is of each call of the client in all, in seconds, however many requests it needs. `token` is the bearer
+    token that the server asks for, if it does.
 
     Raises:
         UsageError: an address that cannot be one, or a model that is no image generator of seeds.
@@ -31,14 +34,14 @@ def connect(endpoint: str, model: str = "default", version: int | None = None, t
     """
     scheme, address = _address(endpoint)
     if scheme.startswith("grpc"):
-        return _grpc_client(address, model, version, timeout, tls=scheme == "grpcs")
-    rest = RestEndpoint(f"{scheme or 'http'}://{address}", model, version)
+        return _grpc_client(address, model, version, timeout, token, tls=scheme == "grpcs")
+    rest = RestEndpoint(f"{scheme or 'http'}://{address}", model, version, token)
     try:
         return _client(rest, timeout)
     except EndpointError:
         if scheme or rest.speaks_http:
             raise
-    return _grpc_client(address, model, version, timeout)
+    return _grpc_client(address, model, version, timeout, token)
 
 
 class Client:
@@ -182,10 +185,12 @@ def _client(endpoint: Endpoint, timeout: float) -> Client:
         raise
 
 
-def _grpc_client(address: str, model: str, version: int | None, timeout: float, tls: bool = False) -> Client:
+def _grpc_client(
+    address: str, model: str, version: int | None, timeout: float, token: str, tls: bool = False
+) -> Client:
     from tfdfm.client.grpc import GrpcEndpoint  # imports TensorFlow
 
-    return _client(GrpcEndpoint(address, model, version, tls), timeout)
+    return _client(GrpcEndpoint(address, model, version, tls, token), timeout)
 
 
 def _address(endpoint: str) -> tuple[str, str]:

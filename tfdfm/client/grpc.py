@@ -15,12 +15,12 @@ from tfdfm.client.endpoint import EndpointError, SignatureSpec, TensorSpec
 class GrpcEndpoint:
     """By gRPC: `address` is HOST:PORT. Root certificates: gRPC's own, or the file GRPC_DEFAULT_SSL_ROOTS_FILE_PATH."""
 
-    def __init__(self, address: str, model: str, version: int | None, tls: bool = False):
+    def __init__(self, address: str, model: str, version: int | None, tls: bool = False, token: str = ""):
         options = [
             ("grpc.max_receive_message_length", -1),  # one image may be larger than the usual 4 MiB
             *(("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 2000)),
         ]
-        self.address = address
+        self.address, self._metadata = address, (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = (
             grpc.secure_channel(address, grpc.ssl_channel_credentials(), options)
             if tls
@@ -57,7 +57,7 @@ class GrpcEndpoint:
 
     def _ask(self, method, request, timeout: float):
         try:
-            return method(request, timeout=timeout)
+            return method(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise EndpointError(self.address, error.code().name, error.details()) from None
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import BadStatusLine
 from urllib.parse import quote
@@ -26,12 +26,14 @@ _GRPC = "grpc://HOST:PORT"
 class RestEndpoint:
     """By HTTP: `address` is http://HOST:PORT or https://HOST:PORT."""
 
-    def __init__(self, address: str, model: str, version: int | None):
+    def __init__(self, address: str, model: str, version: int | None, token: str = ""):
         self.address, self.speaks_http = address, True
         self._url = f"{address}/v1/models/{quote(model, safe='')}" + (
             f"/versions/{version}" if version is not None else ""
         )
         self._session = requests.Session()
+        if token:
+            self._session.auth = _bearer(token)
 
     def signatures(self, timeout: float) -> dict[str, SignatureSpec]:
         answer = self._ask("GET", "/metadata", None, timeout)
@@ -84,6 +86,16 @@ class RestEndpoint:
             return answer
         message = answer.get("error", answer) if isinstance(answer, dict) else answer
         raise EndpointError(self.address, _CODES.get(status, "UNKNOWN"), str(message))
+
+
+def _bearer(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """As a header it would give way to what the user's .netrc has for the host."""
+
+    def add(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return add
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure, UsageError
-from tfdfm.serving import config_messages
+from tfdfm.serving import config_messages, security
 from tfdfm.serving.core import ServerCore
 from tfdfm.serving.grpc import services
 from tfdfm.serving.grpc.health import Health
@@ -53,6 +53,8 @@ class Options:
     metrics_path: str | None = PATH
     channel_arguments: tuple[tuple[str, str | int], ...] = ()
     ssl: Message | None = None  # SSLConfig
+    rest_tls: bool = False
+    token_file: str = ""
     load: LoadOptions = DEFAULTS
     as_content: bool = False
 
@@ -66,6 +68,7 @@ class Server:
         self.manager = ModelManager(self.metrics.run, options.early_labels, options.load)
         self._executor = ThreadPoolExecutor(_THREADS, "run")
         self.core = ServerCore(self.manager, options.queue_options, self._executor)
+        self._tokens = security.Tokens(options.token_file) if options.token_file else None
         self._tasks: list[asyncio.Task] = []
         self._health = Health(services.SERVICES)
         self._rest: web.AppRunner | None = None
@@ -91,7 +94,8 @@ class Server:
         options = self._options
         arguments = {"grpc.so_reuseport": 0, "grpc.max_receive_message_length": options.max_bytes}
         arguments |= dict(options.channel_arguments)
-        server = grpc.aio.server(options=list(arguments.items()))
+        checks = [security.Interceptor(self._tokens)] if self._tokens else []
+        server = grpc.aio.server(interceptors=checks, options=list(arguments.items()))
         services.add(server, self.core, self.manager, self.metrics, as_content=options.as_content)
         if options.health:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -114,12 +118,13 @@ class Server:
             max_body=options.max_bytes,
             metrics_path=options.metrics_path,
             cors=options.cors,
+            tokens=self._tokens,
         )
         self._rest = web.AppRunner(app, shutdown_timeout=_GRACE, access_log=None)
         await self._rest.setup()
-        port = max(options.rest_port, 0)
+        port, tls = max(options.rest_port, 0), security.context(options.ssl) if options.rest_tls else None
         try:
-            await web.TCPSite(self._rest, options.host, port).start()
+            await web.TCPSite(self._rest, options.host, port, ssl_context=tls).start()
         except OSError as error:
             raise Failure(f"Cannot listen on port {port} for REST: {error.strerror}.") from None
         self.ports["REST"] = self._rest.addresses[0][1]
@@ -136,7 +141,7 @@ class Server:
         """What is served and where."""
         models = self.manager.models.items()
         names = ", ".join(f"{name} version {max(stream.available())}" for name, stream in models)
-        kinds = {"gRPC": "gRPC ", "REST": "REST http://"}
+        kinds = {"gRPC": "gRPC ", "REST": "REST https://" if self._options.rest_tls else "REST http://"}
         where = [kinds[kind] + _address(self._options.host, port) for kind, port in self.ports.items()]
         if self._options.socket_path:
             where.append(f"gRPC unix:{self._options.socket_path}")
@@ -209,14 +214,7 @@ def _address(host: str, port: int) -> str:
 def _bind(server: grpc.aio.Server, address: str, ssl: Message | None) -> int:
     """The port. Raises Failure."""
     try:
-        return server.add_secure_port(address, _credentials(ssl)) if ssl else server.add_insecure_port(address)
+        return server.add_secure_port(address, security.credentials(ssl)) if ssl else server.add_insecure_port(address)
     except RuntimeError:
         reason = "is the key or certificate damaged, or the port taken?" if ssl else "is the port taken?"
         raise Failure(f"Cannot listen on {address} for gRPC: {reason}") from None
-
-
-def _credentials(ssl: Message) -> grpc.ServerCredentials:
-    if not (ssl.server_key and ssl.server_cert):
-        raise UsageError("Expected server_key and server_cert as PEM text in the SSLConfig.")
-    pair = (ssl.server_key.encode(), ssl.server_cert.encode())
-    return grpc.ssl_server_credentials([pair], ssl.custom_ca.encode() or None, ssl.client_verify)

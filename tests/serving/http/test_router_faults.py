@@ -193,7 +193,7 @@ def test_much_json_is_read_and_written_apart_from_the_event_loop(faked, monkeypa
 
 def test_other_sites_are_allowed_only_when_asked_for(faked):
     allowed = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "POST, GET",
-               "Access-Control-Allow-Headers": "Content-Type"}  # fmt: skip
+               "Access-Control-Allow-Headers": "Content-Type, Authorization"}  # fmt: skip
     for cors, headers in ((False, {}), (True, allowed)):
         ask = faked(cors=cors)
         for method, path, status in (

@@ -17,6 +17,7 @@ from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 
 from tfdfm.errors import UsageError
 from tfdfm.serving import open_inference as protocol
+from tfdfm.serving import security
 from tfdfm.serving.core import ServerCore
 from tfdfm.serving.http import open_inference, page, request_json, response_json
 from tfdfm.serving.prometheus import ServingMetrics
@@ -41,7 +42,7 @@ _HTTP_STATUS = {
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, GET",
-    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Allow-Headers": "Content-Type, Authorization",
 }
 _CHOICE = r"(?:/versions/0*([0-9]+)|/labels/([^/:]+))?"
 _PATHS = {
@@ -62,15 +63,23 @@ class Target(NamedTuple):
 
 
 def application(
-    core: ServerCore, metrics: ServingMetrics, *, timeout_ms: int, max_body: int, metrics_path: str | None, cors: bool
+    core: ServerCore,
+    metrics: ServingMetrics,
+    *,
+    timeout_ms: int,
+    max_body: int,
+    metrics_path: str | None,
+    cors: bool,
+    tokens: security.Tokens | None = None,
 ) -> web.Application:
-    """The REST port, to be run on the event loop of `core`.
+    """The REST port, on the event loop of `core`.
 
     Args:
         timeout_ms: after which a request is answered with DEADLINE_EXCEEDED.
         max_body: bytes, after decompression.
         metrics_path: where Prometheus finds the metrics, if anywhere.
         cors: lets the scripts of other sites ask.
+        tokens: one of which a request must hold, if any.
 
     Raises:
         UsageError: metrics_path is no path.
@@ -79,7 +88,7 @@ def application(
         raise UsageError(f"Expected a path such as /monitoring/metrics for Prometheus, given {metrics_path!r}.")
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the mistakes of peers, with tracebacks
     rest = HttpRestApiHandler(core, metrics, timeout_ms / 1000, max_body)
-    app = web.Application(client_max_size=max_body + 1)
+    app = web.Application(client_max_size=max_body + 1, middlewares=[security.middleware(tokens)] if tokens else [])
     if metrics_path:
         app.router.add_get(metrics_path, rest.metrics)
     app.router.add_get("/", page.show)
