@@ -5,6 +5,7 @@ tools/test.sh --all tries all 16 shares, each in its own processes, as TensorFlo
 
 import functools
 import os
+import re
 
 import commands
 import numpy as np
@@ -144,6 +145,7 @@ def is_new(name: str) -> bool:
 
 
 KNOWN = [name for name in NAMES if not is_new(name)]
+WHOLE = [pytest.param(name, marks=pytest.mark.whole) for name in KNOWN]
 SELDOM = [pytest.param(name, marks=pytest.mark.whole) for place, name in enumerate(KNOWN) if place % 4]
 
 
@@ -162,6 +164,29 @@ def test_one_step_moves_all_weights_and_each_has_one_player(name):
     assert {loss.split("/")[0] for loss in trainer.loss_names} == {
         player.name for player in trainer.joint_update.players
     }
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if is_new(name)] + WHOLE)
+def test_xla_gets_one_computation_in_bfloat16(name, monkeypatch):
+    """What a GPU would compile: no loop over images, nothing from the host or to it, no convolution in float32 but
+    those of a D whose slopes are penalised."""
+    monkeypatch.setattr(distribution, "_multiplies_bfloat16", lambda: True)
+    config, found = run.resolve(toy(name, precision="mixed_bfloat16"))
+    trainer = run.build_trainer(config, found, distribution.strategy("none"))
+    batch = {key: tf.constant(value[:BATCH]) for key, value in first_batch(config).items()}
+    zero = tf.constant(0, tf.int64)
+    full = any(objective.full_precision for objective in trainer.joint_update.objectives.values())
+    allowed = {"bf16", "f32"} if full else {"bf16"}
+    for _, who in trainer.joint_update.updates[-2:]:
+        gradients = functools.partial(trainer.joint_update.gradients, who=who)
+        compiled = tf.function(lambda *of: tf.nest.flatten(gradients(*of)[:3]), jit_compile=True, autograph=False)  # noqa: B023
+        hlo = compiled.experimental_get_compiler_ir(batch, zero, zero)(stage="hlo")
+        operations = set(re.findall(r"= \S+ ([a-z-]+)\(", hlo))
+        assert (
+            not operations & {"while", "custom-call", "infeed", "outfeed", "send", "recv"} and "multiply" in operations
+        )
+        kinds = set(re.findall(r"= (\w+)\[\S* convolution\(", hlo))
+        assert bool(kinds) == ("convolution" in operations) and kinds <= allowed
 
 
 @pytest.mark.parametrize("name", CHOSEN)

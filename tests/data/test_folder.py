@@ -92,7 +92,7 @@ def test_a_broken_image_is_named(tmp_path, read, damage):
 
 
 def test_folders_that_cannot_work(tmp_path, read):
-    with pytest.raises(UsageError, match="not a folder"):
+    with pytest.raises(UsageError, match="a folder of images or a zip of one, given .*, which is neither"):
         read()
     (tmp_path / "set" / "a").mkdir(parents=True)
     with pytest.raises(UsageError, match="No images in"):

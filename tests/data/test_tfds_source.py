@@ -153,7 +153,7 @@ def test_sets_without_images_and_unknown_names(read):
         "cifr10": "Did you mean 'cifar10'? Known: ",
         "imagenet_resize": "Did you mean 'imagenet_resized'?",
         "lsun/bedrom": "Unknown configuration of lsun 'bedrom'. Did you mean 'bedroom'?",
-        "nothing at all": "digits, fashion_mnist, folder:DIR, imagenet128",
+        "nothing at all": "folder:DIR_OR_ZIP, huggingface:NAME, imagenet128",
     }.items():
         with pytest.raises(UsageError) as error:
             read(name)

@@ -2,6 +2,7 @@
 
 from tfdfm.data.batches import batches, check_batch_size
 from tfdfm.data.classes import Rows, of_classes
+from tfdfm.data.folder import is_one as is_folder
 from tfdfm.data.folder import sides
 from tfdfm.data.labelled import labelled_rows
 from tfdfm.data.loading import Description, Images, describe, load
@@ -15,6 +16,7 @@ __all__ = [
     "batches",
     "check_batch_size",
     "describe",
+    "is_folder",
     "labelled_rows",
     "load",
     "of_classes",

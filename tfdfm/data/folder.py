@@ -1,95 +1,94 @@
-"""A folder of images: sub-folders are classes; images lying directly in the folder have no labels."""
+"""A folder of images, or a zip of one: sub-folders are classes; images lying directly in it have no labels."""
 
+import functools
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
+import zipfile
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
 
-import numpy as np
-from PIL import Image, ImageOps
-
-from tfdfm.data.source import Source, default_size
+from tfdfm.data.image_files import SUFFIXES, ImageFile, header, of_classes
+from tfdfm.data.source import Source
 from tfdfm.errors import Failure, UsageError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
-_GRAY = {"1", "L", "LA"}
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+ZIP = ".zip"
 
 
-def _images(folder: Path, pattern: str) -> list[Path]:
-    """The images under `folder`, sorted; nothing hidden."""
-    found = (path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def is_one(path: str) -> bool:
+    """Whether there is such a folder or zip."""
+    found = Path(path).expanduser()
+    return found.is_dir() or (found.suffix.lower() == ZIP and found.is_file())
 
 
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    """Class name -> its images; the one class "" when the images lie in the folder itself."""
-    if not folder.is_dir():
-        raise UsageError(f"Expected a folder of images, given {str(folder)!r}, which is not a folder.")
-    direct = _images(folder, "*")
-    children = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
-    classes = {child.name: files for child in children if (files := _images(child, "**/*"))}
-    if direct and classes:
-        raise UsageError(
-            f"{folder} holds images of its own ({direct[0].name}, ...) and sub-folders with images "
-            f"({', '.join(list(classes)[:3])}, ...): put every image into a class, or none."
-        )
-    if not direct and not classes:
-        raise UsageError(f"No images in {folder}: expected files ending in {', '.join(sorted(SUFFIXES))}.")
-    return classes or {"": direct}
+def source(path: str) -> Source:
+    """The images of a folder or a zip.
+
+    `version` digests names, sizes and modification times (of a zip its files' checksums), so what has changed is
+    prepared anew.
+
+    Raises:
+        UsageError: it is neither, or holds no images, or some in classes and some in none.
+        Failure: a damaged zip.
+    """
+    root = Path(path).expanduser().resolve()
+    found, state = _zipped(root) if root.suffix.lower() == ZIP and root.is_file() else _lying(root)
+    digest = hashlib.sha256(repr(state).encode()).hexdigest()
+    return of_classes(f"{'zip' if root.is_file() else 'folder'} {root}", digest, _classes(root, found))
 
 
-def _unreadable(path: Path, error: Exception) -> Failure:
-    return Failure(f"Cannot read the image {path} ({' '.join(str(error).split())}): replace or remove it.")
-
-
-def _header(path: Path) -> tuple[tuple[int, int], bool]:
-    """Width and height, and whether the image is gray, from the file's header alone."""
-    try:
-        with Image.open(path) as image:
-            return image.size, image.mode in _GRAY or image.mode.startswith("I")
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
-
-
-def sides(folder: str) -> tuple[int, int]:
+def sides(path: str) -> tuple[int, int]:
     """The shortest and the longest side of all images, in pixels."""
-    paths = [path for paths in _classes(Path(folder).expanduser()).values() for path in paths]
-    lengths = [side for path in paths for side in _header(path)[0]]
+    lengths = [side for file, _ in source(path).examples() for side in header(file)[0]]
     return min(lengths), max(lengths)
 
 
-def decode(path: Path) -> np.ndarray:
-    """uint8 [h, w, 1 or 3], upright (EXIF), without alpha; raises Failure naming a file that cannot be read."""
+def _lying(root: Path) -> tuple[dict[PurePosixPath, ImageFile], list[tuple]]:
+    """Every image below a folder by its path there, sorted, and what tells that one has changed."""
+    if not root.is_dir():
+        raise UsageError(f"Expected a folder of images or a zip of one, given {str(root)!r}, which is neither.")
+    found, state = {}, []
+    for path in sorted(root.glob("**/*")):
+        place = path.relative_to(root)
+        if _shown(place) and path.is_file():
+            found[PurePosixPath(place)] = ImageFile(str(path), functools.partial(path.open, "rb"))
+            about = path.stat()
+            state.append((str(place), about.st_size, about.st_mtime_ns))
+    return found, state
+
+
+def _zipped(root: Path) -> tuple[dict[PurePosixPath, ImageFile], list[tuple]]:
     try:
-        with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image)
-            if image.mode == "F":
-                raise ValueError("floating-point pixels")
-            if image.mode.startswith("I"):  # 16 bits
-                return (np.asarray(image) >> 8).astype(np.uint8)[..., None]
-            pixels = np.asarray(image.convert("L" if image.mode in _GRAY else "RGB"))
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
-    return pixels.reshape(*pixels.shape[:2], -1)
+        archive = zipfile.ZipFile(root)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise Failure(f"Cannot read {root} ({error}): expected a zip of images. Replace it.") from None
+    listed = [info for info in archive.infolist() if not info.is_dir() and _shown(PurePosixPath(info.filename))]
+    places = {PurePosixPath(info.filename): info for info in listed}
+    found = {
+        place: ImageFile(f"{root}/{place}", functools.partial(archive.open, places[place])) for place in sorted(places)
+    }
+    return found, [(str(place), places[place].file_size, places[place].CRC) for place in found]
 
 
-def source(folder: str) -> Source:
-    """The images of `folder`; gray when all of them are, at the largest network size that the smallest one fills.
+def _shown(place: PurePosixPath | Path) -> bool:
+    """Whether it is an image, and neither it nor a folder above is hidden."""
+    return place.suffix.lower() in SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in place.parts)
 
-    `version` digests names, sizes and modification times, so a changed folder is prepared anew.
+
+def _classes(root: Path, found: dict[PurePosixPath, ImageFile]) -> dict[str, list[ImageFile]]:
+    """Class name -> its images; the one class "" when the images lie in the folder itself.
+
+    A zip whose images lie in one folder that holds folders is that folder's.
     """
-    root = Path(folder).expanduser().resolve()
-    classes = _classes(root)
-    examples = [(path, label) for label, paths in enumerate(classes.values()) for path in paths]
-    stats = [(str(path.relative_to(root)), path.stat()) for path, _ in examples]
-    digest = hashlib.sha256(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]).encode())
-
-    def layout() -> tuple[int, int]:
-        sizes, grays = zip(*(_header(path) for path, _ in examples), strict=True)
-        return default_size(min(map(min, sizes))), 1 if all(grays) else 3
-
-    def rows() -> Iterator[tuple[Path, int]]:
-        return iter(examples)
-
-    names = () if "" in classes else tuple(classes)
-    return Source(f"folder {root}", digest.hexdigest(), len(examples), names, layout, rows, decode)
+    if root.is_file() and len({place.parts[0] for place in found}) == 1 and min(len(p.parts) for p in found) > 2:
+        found = {PurePosixPath(*place.parts[1:]): file for place, file in found.items()}
+    classes: dict[str, list[ImageFile]] = defaultdict(list)
+    for place, file in found.items():
+        classes[place.parts[0] if len(place.parts) > 1 else ""].append(file)
+    if not classes:
+        raise UsageError(f"No images in {root}: expected files ending in {', '.join(sorted(SUFFIXES))}.")
+    if "" in classes and len(classes) > 1:
+        named = [name for name in classes if name]
+        raise UsageError(
+            f"{root} holds images of its own ({next(str(p) for p in found if len(p.parts) == 1)}, ...) and sub-folders "
+            f"with images ({', '.join(named[:3])}, ...): put every image into a class, or none."
+        )
+    return dict(sorted(classes.items()))

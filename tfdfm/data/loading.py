@@ -13,12 +13,13 @@ import numpy as np
 from absl import logging
 
 from tfdfm import cache
-from tfdfm.data import cachefile, digits, folder
+from tfdfm.data import cachefile, digits, folder, huggingface, webdataset
 from tfdfm.data.names import NAMED, Named
 from tfdfm.data.source import Source, fit
 from tfdfm.errors import UsageError
 
-_FOLDER = "folder:"
+FILES = {"folder": folder.source, "webdataset": webdataset.source}  # by the scheme in front of a path
+HUB = "huggingface"
 _CHUNK = 64
 
 
@@ -53,8 +54,7 @@ def describe(name: str, image_size: int | None = None, data_dir: str | None = No
     _check_size(image_size)
     if entry := NAMED.get(name):
         return Description(image_size or entry.image_size, entry.channels, entry.num_classes)
-    if name.startswith(_FOLDER):
-        source = folder.source(name.removeprefix(_FOLDER))
+    if source := _named_by_scheme(name):
         (side, channels), names = source.layout(), source.class_names
     else:
         from tfdfm.data import tfds_source
@@ -147,11 +147,16 @@ def _in_wordnet_order(labels: np.ndarray | None, names: tuple[str, ...]) -> tupl
 
 
 def _source(name: str, image_size: int | None, data_dir: str | None, directory: Path, test: bool) -> Source | Path:
-    is_folder = name.startswith(_FOLDER)
-    if test and (name == "digits" or is_folder):
+    if test and (name == "digits" or name.partition(":")[0] in FILES):
         raise UsageError(f"{name} has no test images. Leave out :test, or give the folder of other images.")
     if name == "digits":
         return digits.source()
-    if is_folder:
-        return folder.source(name.removeprefix(_FOLDER))
-    return _from_tfds(name, image_size, data_dir, directory, test)
+    return _named_by_scheme(name, test) or _from_tfds(name, image_size, data_dir, directory, test)
+
+
+def _named_by_scheme(name: str, test: bool = False) -> Source | None:
+    """The source of SCHEME:PLACE; None of other names."""
+    scheme, _, place = name.partition(":")
+    if scheme == HUB:
+        return huggingface.source(place, test)
+    return FILES[scheme](place) if scheme in FILES else None

@@ -47,7 +47,9 @@ def _refusal(tfds: ModuleType, name: str, error: Exception) -> UsageError:
     known = tfds.list_builders(with_community_datasets=False)
     if isinstance(error, tfds.core.DatasetNotFoundError) or not base.partition(":")[0].isidentifier():
         near = difflib.get_close_matches(name, known, n=3)
-        message = nearest("data set", name, {*NAMED, "folder:DIR", *near})
+        message = nearest(
+            "data set", name, {*NAMED, "folder:DIR_OR_ZIP", "webdataset:SHARDS", "huggingface:NAME", *near}
+        )
         return UsageError(f"{message[:-1]}, and every image set of tensorflow_datasets.")
     configs = tfds.builder_cls(base).builder_configs if base in known else {}
     if config and configs and config.partition(":")[0] not in configs:

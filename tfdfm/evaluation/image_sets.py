@@ -140,9 +140,9 @@ def labelled(name: str, data_dir: str | None) -> bool:
 
 
 def training_set(name: str) -> str:
-    """The data set, "folder:..." for a folder, that a reference belongs to."""
+    """The data set, "folder:..." for a folder or a zip, that a reference belongs to."""
     name = name.removesuffix(":test")
-    if name not in data.NAMED and (name.startswith("folder:") or Path(name).expanduser().is_dir()):
+    if name not in data.NAMED and (name.startswith("folder:") or data.is_folder(name)):
         return "folder:" + name.removeprefix("folder:")
     return name
 

@@ -17,7 +17,7 @@ class SpectrallyNormalised(keras.layers.Layer):
     """
 
     def __init__(self, *args, seed: int, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, autocast=False, **kwargs)  # the kernel stays float32 until it is normalised
         self._seed = seed
 
     def build(self, shape: tuple[int, ...]) -> None:
@@ -44,21 +44,24 @@ class SpectrallyNormalised(keras.layers.Layer):
         sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), 1)
         return tf.cast(kernel / sigma, self.compute_dtype)
 
+    def _biased(self, outputs: tf.Tensor) -> tf.Tensor:
+        return outputs + tf.cast(self.bias, outputs.dtype) if self.use_bias else outputs
+
 
 class SpectralConv(SpectrallyNormalised, keras.layers.Conv2D):
     """A spectrally normalised convolution."""
 
     def call(self, inputs: tf.Tensor, statistics: BatchStatistics | None = None) -> tf.Tensor:
-        outputs = self.convolution_op(inputs, self.normalised(statistics))
-        return outputs + self.bias if self.use_bias else outputs
+        outputs = self.convolution_op(tf.cast(inputs, self.compute_dtype), self.normalised(statistics))
+        return self._biased(outputs)
 
 
 class SpectralDense(SpectrallyNormalised, keras.layers.Dense):
     """A spectrally normalised linear layer; of one-hot labels, an embedding."""
 
     def call(self, inputs: tf.Tensor, statistics: BatchStatistics | None = None) -> tf.Tensor:
-        outputs = tf.linalg.matmul(inputs, self.normalised(statistics))
-        return outputs + self.bias if self.use_bias else outputs
+        outputs = tf.linalg.matmul(tf.cast(inputs, self.compute_dtype), self.normalised(statistics))
+        return self._biased(outputs)
 
 
 def _unit(x: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """Recipes by name, and the one that a command means."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -69,9 +70,9 @@ def select(name: str | None, dataset: str | None) -> tuple[str, ConfigDict]:
     config = recipe(chosen)
     label = Path(chosen).stem
     if dataset and dataset != config.dataset:
-        short = (
-            Path(dataset.removeprefix("folder:")).name if dataset.startswith("folder:") else dataset.replace("/", "_")
-        )
+        place = dataset.partition(":")[2]  # of SCHEME:PLACE; of a set of TFDS's its version
+        short = dataset.replace("/", "_") if not place or place[0].isdecimal() else Path(place).name
+        short = re.sub(r"[{}*?\[\]]+", "_", short)
         label = short if chosen == FALLBACK else f"{label}-{short}"
         config.dataset = dataset
     return label, config
