@@ -11,12 +11,15 @@ import optuna
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from tfdfm import recipes
 from tfdfm.searching import results, storage
 
 
 def main(directory: Path) -> None:
     found = {path.parent.name: json.loads(path.read_text()) for path in sorted(directory.glob("*/result.json"))}
     about = json.loads((directory / "search.json").read_text())
+    recipe = recipes.of_json(about["recipe"], directory / "search.json")
+    about |= {"recipe": recipes.check(recipe).to_dict()}
     kept = storage.opened(directory, None, write=True)
     study = results.described(kept, directory, about | {"ranges": ""}, prune=False)
     new = found.keys() - results.named(study).keys()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfdfm import cli, search
+from tfdfm import cli, recipes, search
 from tfdfm.errors import UsageError
 from tfdfm.searching import drawing, paired
 
@@ -86,7 +86,10 @@ def test_what_does_not_compare_is_refused(others, message):
 
 
 def test_the_command_writes_the_picture_and_all_seeds_of_searches_made_by_0_1(tmp_path, capsys):
-    about = {"recipe": {"steps": 3}, "scoring": {"metrics": ["frechet_distance"], "samples": 20}}
+    about = {
+        "recipe": recipes.check(recipes.recipe("digits")).to_dict(),
+        "scoring": {"metrics": ["frechet_distance"], "samples": 20},
+    }
     for name, results in (("twin", TWIN), ("dfm", BETTER)):
         for number, one in enumerate([*results, result(7, None)]):
             (tmp_path / name / str(number)).mkdir(parents=True)

@@ -3,7 +3,7 @@
 from tfdfm.recipes.checks import check
 from tfdfm.recipes.keys import defaults, override, parse
 from tfdfm.recipes.lookup import FALLBACK, folder, grid, names, recipe, select
-from tfdfm.recipes.stored import differences, read
+from tfdfm.recipes.stored import differences, of_json, read
 
 __all__ = [
     "FALLBACK",
@@ -13,6 +13,7 @@ __all__ = [
     "folder",
     "grid",
     "names",
+    "of_json",
     "override",
     "parse",
     "read",

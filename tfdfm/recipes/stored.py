@@ -10,19 +10,45 @@ from tfdfm import networks, objectives
 from tfdfm.errors import UsageError
 from tfdfm.recipes.keys import complete, defaults, flat
 
+RENAMED = {"classes": "class_range", "labelled": "num_labelled"}  # keys of 0.1
+NETWORKS_RENAMED = {
+    "Radford": "DCGAN",
+    "Odena": "ACGAN",
+    "Thesis": "Iliescu",
+    "Ali": "ALI",
+    "Began": "BEGAN",
+    "BeganAutoencoder": "BEGAN",
+    **{f"Salimans{kind}": f"ImprovedGAN{kind}" for kind in ("", "Classifier", "FullyConnected")},
+}
+
 
 def read(path: Path) -> ConfigDict:
-    """A run's config.json as a recipe.
-
-    Raises:
-        UsageError: it is damaged: not JSON, a key that no recipe of this version has, or a value of another type. A key
-            that it lacks, as it is newer, has its default.
-    """
+    """A run's config.json as a recipe. Raises UsageError: it is not JSON; and as `of_json`."""
     try:
         stored = json.loads(path.read_text())
-        stored = {key: _tuples(value) for key, value in stored.items() if key != "data"}
-    except (OSError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path} is damaged ({error}): expected the JSON that a run writes. Restore it.") from None
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from None
+    return of_json(stored, path)
+
+
+def _damaged(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path} is damaged ({error}): expected the JSON that a run writes. Restore it.")
+
+
+def of_json(stored: Any, path: Path) -> ConfigDict:
+    """The recipe that a run or a search wrote at this path.
+
+    Raises:
+        UsageError: a key that no recipe of this version has, or a value of another type. A key that it lacks, as it is
+            newer, has its default; names of 0.1 are read as those of today.
+    """
+    try:
+        stored = {RENAMED.get(key, key): _tuples(value) for key, value in stored.items() if key != "data"}
+    except AttributeError as error:
+        raise _damaged(path, error) from None
+    for of in stored.values():
+        if isinstance(of, dict) and isinstance(of.get("network"), str):
+            of["network"] = NETWORKS_RENAMED.get(of["network"], of["network"])
     found = ConfigDict(stored)
     try:
         base = _base(found)

@@ -156,11 +156,11 @@ class Checkpoints:
         try:
             if (path / "state.sha256").read_text() != _index_digest(path):
                 raise ValueError("state.index does not match state.sha256")
-            self._check_names(path, tf.train.load_checkpoint(str(path / "state")), part)
+            names = self._names_in(path, tf.train.load_checkpoint(str(path / "state")), part)
             with tf.device("CPU:0"):
                 return tf.raw_ops.RestoreV2(
                     prefix=str(path / "state"),
-                    tensor_names=list(self._variables),
+                    tensor_names=names,
                     shape_and_slices=[""] * len(self._variables),
                     dtypes=[variable.dtype for variable in self._variables.values()],
                 )
@@ -169,9 +169,11 @@ class Checkpoints:
             logging.warning("Checkpoint %s is damaged (%s): using the one before.", path, cause)
             return None
 
-    def _check_names(self, path: Path, bundle: object, part: bool) -> None:
+    def _names_in(self, path: Path, bundle: object, part: bool) -> list[str]:
+        """Of all variables, as this checkpoint has them."""
         types = bundle.get_variable_to_dtype_map()
-        saved = {name: (shape, types[name]) for name, shape in bundle.get_variable_to_shape_map().items()}
+        named = {_now(name): name for name in types}
+        saved = {_now(name): (shape, types[name]) for name, shape in bundle.get_variable_to_shape_map().items()}
         ours = {name: (variable.shape.as_list(), variable.dtype) for name, variable in self._variables.items()}
         problems = {
             "not in it": ours.keys() - saved.keys(),
@@ -184,6 +186,12 @@ class Checkpoints:
                 + "; ".join(f"{len(names)} {what} ({_few(names)})" for what, names in problems.items() if names)
                 + ". Use another --run_dir, or the code and config that wrote it."
             )
+        return [named[name] for name in self._variables]
+
+
+def _now(name: str) -> str:
+    """A variable's name, as it was in 0.1, or has been since."""
+    return re.sub("^average/", "ema_generator/", name)
 
 
 def _step(path: Path) -> int:
