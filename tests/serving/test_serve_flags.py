@@ -106,6 +106,11 @@ def test_what_changes_nothing_says_so(options, capsys):
         assert capsys.readouterr().err == f"tfdfm: --{name} changes nothing here: {instead}.\n"
 
 
+def test_flags_of_our_own(options):
+    made = options("--rest_api_max_connections=7", "--rest_api_header_timeout_in_ms=9", "--token_file=here")
+    assert (made.rest_connections, made.rest_header_ms, made.token_file, made.rest_tls) == (7, 9, "here", False)
+
+
 def test_the_version(capsys):
     serve.main(cli.parse(["serve", "--version"], serve.define, ""))
     assert capsys.readouterr().out == f"tfdfm {version.__version__}\n"

@@ -42,6 +42,8 @@ class Options:
     socket_path: str = ""
     rest_port: int = 8501
     rest_timeout_ms: int = 30_000
+    rest_header_ms: int = 10_000
+    rest_connections: int = 1000
     cors: bool = False
     max_bytes: int = 64 << 20
     queue_options: batching.QueueOptions = field(default_factory=batching.QueueOptions)
@@ -72,6 +74,7 @@ class Server:
         self._tasks: list[asyncio.Task] = []
         self._health = Health(services.SERVICES)
         self._rest: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self.ports: dict[str, int] = {}
 
     async def start(self) -> None:
@@ -109,8 +112,9 @@ class Server:
         options = self._options
         if options.rest_port == OFF:
             return
-        from tfdfm.serving.http import router
+        from tfdfm.serving.http import connections, router
 
+        limits = connections.Connections(options.rest_connections, options.rest_header_ms / 1000)
         app = router.application(
             self.core,
             self.metrics,
@@ -118,16 +122,19 @@ class Server:
             max_body=options.max_bytes,
             metrics_path=options.metrics_path,
             cors=options.cors,
-            tokens=self._tokens,
+            middlewares=[limits.middleware(), *([security.middleware(self._tokens)] if self._tokens else [])],
         )
-        self._rest = web.AppRunner(app, shutdown_timeout=_GRACE, access_log=None)
+        how = {"shutdown_timeout": _GRACE, "keepalive_timeout": connections.KEEP_ALIVE}
+        self._rest = web.AppRunner(app, access_log=None, **how)
         await self._rest.setup()
         port, tls = max(options.rest_port, 0), security.context(options.ssl) if options.rest_tls else None
         try:
-            await web.TCPSite(self._rest, options.host, port, ssl_context=tls).start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                lambda: limits.protocol(self._rest.server), options.host, port, ssl=tls, backlog=128
+            )
         except OSError as error:
             raise Failure(f"Cannot listen on port {port} for REST: {error.strerror}.") from None
-        self.ports["REST"] = self._rest.addresses[0][1]
+        self.ports["REST"] = self._listener.sockets[0].getsockname()[1]
 
     async def _reread(self) -> None:
         config = await asyncio.to_thread(
@@ -155,7 +162,8 @@ class Server:
         await self.manager.drain()
         self._health.over.set()
         await self._grpc.stop(_GRACE)
-        if self._rest:
+        if self._listener:
+            self._listener.close()
             await self._rest.cleanup()
         await self.manager.close()
         self._executor.shutdown()

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -17,7 +17,6 @@ from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 
 from tfdfm.errors import UsageError
 from tfdfm.serving import open_inference as protocol
-from tfdfm.serving import security
 from tfdfm.serving.core import ServerCore
 from tfdfm.serving.http import open_inference, page, request_json, response_json
 from tfdfm.serving.prometheus import ServingMetrics
@@ -70,7 +69,7 @@ def application(
     max_body: int,
     metrics_path: str | None,
     cors: bool,
-    tokens: security.Tokens | None = None,
+    middlewares: Sequence[Callable] = (),
 ) -> web.Application:
     """The REST port, on the event loop of `core`.
 
@@ -79,7 +78,7 @@ def application(
         max_body: bytes, after decompression.
         metrics_path: where Prometheus finds the metrics, if anywhere.
         cors: lets the scripts of other sites ask.
-        tokens: one of which a request must hold, if any.
+        middlewares: of aiohttp, around all of it.
 
     Raises:
         UsageError: metrics_path is no path.
@@ -88,7 +87,7 @@ def application(
         raise UsageError(f"Expected a path such as /monitoring/metrics for Prometheus, given {metrics_path!r}.")
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the mistakes of peers, with tracebacks
     rest = HttpRestApiHandler(core, metrics, timeout_ms / 1000, max_body)
-    app = web.Application(client_max_size=max_body + 1, middlewares=[security.middleware(tokens)] if tokens else [])
+    app = web.Application(client_max_size=max_body + 1, middlewares=middlewares)
     if metrics_path:
         app.router.add_get(metrics_path, rest.metrics)
     app.router.add_get("/", page.show)
