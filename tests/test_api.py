@@ -76,8 +76,8 @@ def test_scores_are_written_and_go_with_the_export(run, classifier, tmp_path):
     assert json.loads((run.run_dir / "evaluation" / "3.json").read_text()).keys() == scores.keys()
     path = run.export(tmp_path / "models")
     assert path == tmp_path / "models" / "1" and run.export(tmp_path / "models").name == "2"
-    with pytest.raises(UsageError, match="format to be saved_model or onnx, given 'tflite'"):
-        run.export(tmp_path / "models", format="tflite")
+    with pytest.raises(UsageError, match="format to be saved_model, onnx, tflite, given 'coreml'"):
+        run.export(tmp_path / "models", format="coreml")
     card = json.loads((path / "assets" / "model_card.json").read_text())
     assert card["scores"].keys() == scores.keys()
     served = tf.saved_model.load(str(path)).signatures["serving_default"](seed=tf.range(3, dtype=tf.int64))["images"]

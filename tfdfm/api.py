@@ -27,8 +27,10 @@ from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, metrics_log
 from tfdfm.runs import run as runs
 from tfdfm.sampling import hub as hub_page
-from tfdfm.sampling import onnx, restore, saved_model
+from tfdfm.sampling import onnx, restore, saved_model, tflite
 from tfdfm.sampling.sampler import Local, Sampler
+
+FORMATS = ("saved_model", "onnx", "tflite")
 
 
 class Run:
@@ -132,17 +134,19 @@ class Run:
     ) -> Path:
         """Writes OUT/<version>/, by default below RUN_DIR/export, a SavedModel with the scores of this step.
 
-        `format` "onnx" writes a file of ONNX for each of its signatures but png in its place.
+        `format` "onnx" writes a file of ONNX for each of its signatures but png in its place, "tflite" a LiteRT model
+        of one latent (and label).
         `hub` adds README.md, a SavedModel's page on the Hugging Face Hub.
         `batch_norm_latents` estimates the batch-norm statistics anew from so many latents; 0: those of training.
-        `weights` are stored as "float32" or as "float16", half as large; the model computes in float32.
+        `weights` are stored as "float32" or as "float16", half as large; the model computes in float32. A LiteRT model
+        may have them as "int8".
         """
-        if weights not in ("float32", "float16"):
-            raise UsageError(f"Expected weights to be float32 or float16, given {weights!r}.")
-        if format not in ("saved_model", "onnx"):
-            raise UsageError(f"Expected format to be saved_model or onnx, given {format!r}.")
-        if hub and format == "onnx":
-            raise UsageError("The page for the Hub shows how a SavedModel is used: leave hub or format=onnx out.")
+        if weights not in tflite.WEIGHTS or (weights == "int8" and format != "tflite"):
+            raise UsageError(f"Expected weights to be float32, float16 or int8 of tflite, given {weights!r}.")
+        if format not in FORMATS:
+            raise UsageError(f"Expected format to be {', '.join(FORMATS)}, given {format!r}.")
+        if hub and format != "saved_model":
+            raise UsageError(f"The page for the Hub shows how a SavedModel is used: leave hub or format={format} out.")
         trained = restore.load(self.run_dir, self.checkpoint) if batch_norm_latents else self._trained
         if batch_norm_latents:
             saved_model.estimate_batch_norm(trained, batch_norm_latents)
@@ -156,8 +160,9 @@ class Run:
             if format == "saved_model":
                 page = hub_page.page(card, self.run_dir.absolute().name) if hub else ""
                 return saved_model.write(trained, out, found, half=half, page=page)
-            sampler = Sampler(trained, half=half)
-            return saved_model.publish(out, lambda path: onnx.write(sampler, card, path))
+            if format == "tflite":
+                return saved_model.publish(out, lambda path: tflite.write(Sampler(trained), card, path, weights))
+            return saved_model.publish(out, lambda path: onnx.write(Sampler(trained, half=half), card, path))
         finally:
             logging.set_verbosity(verbosity)
 

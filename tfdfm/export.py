@@ -1,8 +1,9 @@
-"""Exports a run's generator as a SavedModel for a model server or any TensorFlow program, or as ONNX.
+"""Exports a run's generator: as a SavedModel for a model server or any TensorFlow program, as ONNX or for LiteRT.
 
     python -m tfdfm.export --run_dir=runs/cifar10-seed0 --out=models/cifar10
     python -m tfdfm.serve --model_base_path=models/cifar10
     python -m tfdfm.export --run_dir=runs/cifar10-seed0 --out=models/cifar10-onnx --format=onnx
+    python -m tfdfm.export --run_dir=runs/cifar10-seed0 --out=models/cifar10-int8 --format=tflite --weights=int8
 
 Writes OUT/<version>/, one above the highest version there, whole or not at all.
 """
@@ -26,12 +27,13 @@ def define(values: flags.FlagValues):
     flags.DEFINE_enum(
         "weights",
         "float32",
-        ["float32", "float16"],
-        "as they are stored; float16 is half as large, and images differ by a level of 255 at most here and there",
+        ["float32", "float16", "int8"],
+        "as they are stored; float16 is half as large, and images differ by a level of 255 at most here and there; "
+        "int8 is of tflite",
         flag_values=values,
     )
-    kinds = ["saved_model", "onnx"]
-    flags.DEFINE_enum("format", "saved_model", kinds, "onnx: a file for each signature but png", flag_values=values)
+    kinds, text = ["saved_model", "onnx", "tflite"], "onnx: a file for each signature but png; tflite: from_latents"
+    flags.DEFINE_enum("format", "saved_model", kinds, text, flag_values=values)
     flags.DEFINE_bool("hub", False, "write README.md, the page of the Hugging Face Hub", flag_values=values)
 
 

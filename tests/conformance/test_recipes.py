@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import toys
+from ai_edge_litert.interpreter import Interpreter
 
 from tfdfm import data, recipes
 from tfdfm.networks import ebgan
 from tfdfm.runs import run
-from tfdfm.sampling import restore, saved_model
+from tfdfm.sampling import restore, saved_model, tflite
+from tfdfm.sampling.sampler import Sampler
 from tfdfm.training import build, distribution
 
 NAMES = sorted(recipes.names())
@@ -211,6 +213,10 @@ def test_the_export_is_the_model(name, tmp_path):
     expected = (generator(latents, labels=inputs.get("labels")) + 1) / 2
     assert images.shape == (4, config.image_size, config.image_size, found.channels)
     np.testing.assert_allclose(images, expected, rtol=0, atol=1e-6)
+    tflite.write(Sampler(trained), {}, tmp_path, "float32")
+    lite = Interpreter(model_path=str(tmp_path / tflite.FILE)).get_signature_runner()
+    first = {"latents": latents[:1].numpy()} | ({"labels": inputs["labels"][:1].numpy()} if names else {})
+    np.testing.assert_allclose(lite(**first)["images"], expected[:1], rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow

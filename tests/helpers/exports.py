@@ -8,9 +8,9 @@ from tfdfm.sampling.restore import Trained
 from tfdfm.training import build
 
 
-def trained(*, classes: int = 0, prior: str = "uniform", channels: int = 3, image_size: int = 16) -> Trained:
+def trained(*, classes: int = 0, prior: str = "uniform", channels: int = 3, image_size: int = 16, **changes) -> Trained:
     """A generator whose statistics fit its random weights, as after training, and whose images have contrast."""
-    config = toys.recipe(conditional=bool(classes), prior=prior, image_size=image_size)
+    config = toys.recipe(conditional=bool(classes), prior=prior, image_size=image_size, **changes)
     generator = build.generator(config, channels, classes)
     generator.last.kernel.assign(generator.last.kernel * 10)
     made = Trained(generator, config, 7, channels, tuple(f"class {i}" for i in range(classes)), "generator")
