@@ -141,12 +141,7 @@ class Run:
         `weights` are stored as "float32" or as "float16", half as large; the model computes in float32. A LiteRT model
         may have them as "int8".
         """
-        if weights not in tflite.WEIGHTS or (weights == "int8" and format != "tflite"):
-            raise UsageError(f"Expected weights to be float32, float16 or int8 of tflite, given {weights!r}.")
-        if format not in FORMATS:
-            raise UsageError(f"Expected format to be {', '.join(FORMATS)}, given {format!r}.")
-        if hub and format != "saved_model":
-            raise UsageError(f"The page for the Hub shows how a SavedModel is used: leave hub or format={format} out.")
+        _check(weights, format, hub)
         trained = restore.load(self.run_dir, self.checkpoint) if batch_norm_latents else self._trained
         if batch_norm_latents:
             saved_model.estimate_batch_norm(trained, batch_norm_latents)
@@ -165,6 +160,15 @@ class Run:
             return saved_model.publish(out, lambda path: onnx.write(Sampler(trained, half=half), card, path))
         finally:
             logging.set_verbosity(verbosity)
+
+
+def _check(weights: str, format: str, hub: bool) -> None:
+    if format not in FORMATS:
+        raise UsageError(f"Expected format to be {', '.join(FORMATS)}, given {format!r}.")
+    if weights not in tflite.WEIGHTS or (weights == "int8" and format != "tflite"):
+        raise UsageError(f"Expected weights to be float32, float16 or int8 of tflite, given {weights!r}.")
+    if hub and format != "saved_model":
+        raise UsageError(f"The page for the Hub shows how a SavedModel is used: leave hub or format={format} out.")
 
 
 def load(run_dir: str | Path, checkpoint: str | int = "last") -> Run:
