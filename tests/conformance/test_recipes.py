@@ -147,11 +147,12 @@ def is_new(name: str) -> bool:
 
 
 KNOWN = [name for name in NAMES if not is_new(name)]
-WHOLE = [pytest.param(name, marks=pytest.mark.whole) for name in KNOWN]
+NEW = [name for name in NAMES if is_new(name)]
+LATER = [pytest.param(name, marks=pytest.mark.whole) for name in NAMES if name not in NEW[::3]]
 SELDOM = [pytest.param(name, marks=pytest.mark.whole) for place, name in enumerate(KNOWN) if place % 4]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if is_new(name)] + KNOWN[::4] + SELDOM)
+@pytest.mark.parametrize("name", NEW + KNOWN[::4] + SELDOM)
 def test_one_step_moves_all_weights_and_each_has_one_player(name):
     trainer, logs, before, after = trained(name, graph=is_new(name))  # else the same, eagerly
     owned = [id(weight) for player in trainer.joint_update.players for weight in trainer.joint_update.weights(player)]
@@ -168,7 +169,7 @@ def test_one_step_moves_all_weights_and_each_has_one_player(name):
     }
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if is_new(name)] + WHOLE)
+@pytest.mark.parametrize("name", NEW[::3] + LATER)
 def test_xla_gets_one_computation_in_bfloat16(name, monkeypatch):
     """What a GPU would compile: no loop over images, nothing from the host or to it, no convolution in float32 but
     those of a D whose slopes are penalised."""

@@ -63,7 +63,7 @@ def test_batch_norm_in_d_is_refused():
         toys.trainer(terms=("relativistic", "r1"))
 
 
-@pytest.mark.parametrize(("jit", "every"), [(False, 1), (False, 2), (True, 2)])
+@pytest.mark.parametrize(("jit", "every"), [(False, 1), (False, 2), pytest.param(True, 2, marks=pytest.mark.whole)])
 def test_steps_with_both_are_finite_and_the_gradients_reach_d_alone(jit, every):
     trainer = toys.trainer(**RELATIVISTIC, r1={"every": every}, r2={"every": every}, jit=jit)
     step = toys.stepper(trainer)

@@ -49,7 +49,9 @@ def test_step_loop_and_samples_beside_a_peer(tool, tmp_path):
     assert 0 < figures["loop img/s"] and 0 < figures["samples img/s"]
 
 
-@pytest.mark.parametrize("name", ["mnist_improved_ssl", "cifar10_wgan", "mnist_ali"])
+@pytest.mark.parametrize(
+    "name", ["mnist_improved_ssl", pytest.param("cifar10_wgan", marks=pytest.mark.whole), "mnist_ali"]
+)
 def test_few_labels_many_critic_steps_and_two_players_of_their_own(tool, name):
     how = plan(tool, "loop", rounds=1)
     narrow = ["generator.width=4", "discriminator.width=4"] if name == "cifar10_wgan" else []
