@@ -126,7 +126,7 @@ def test_a_label_has_its_own_gain_and_bias():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.whole)])
 def test_u_moves_once_a_step_and_is_saved(jit):
     trainer = toys.trainer(**HINGE, jit=jit)
     u = trainer.networks["discriminator"].blocks[0].convs[0].u

@@ -99,7 +99,7 @@ def test_where_both_denoisers_agree_nothing_pulls_and_one_alone_pulls_to_the_mea
     )
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.whole)])
 def test_both_denoisers_learn_each_its_own(jit):
     trainer = toys.trainer(**DIFFERENCE, jit=jit)
     networks = trainer.networks

@@ -75,7 +75,7 @@ def test_a_penalty_with_batch_norm_in_the_critic_is_an_error():
         toys.trainer(**GP)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.whole)])
 def test_a_step_with_the_penalty_is_finite(jit):
     trainer = toys.trainer(**GP, jit=jit, discriminator={"network": "DCGAN", "width": 4, "batch_norm": False})
     logs = toys.stepper(trainer)(toys.batch(size=2 * toys.BATCH))
