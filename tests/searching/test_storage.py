@@ -1,5 +1,6 @@
 """Who works at a trial: one at a time, whatever happens to it, in a journal and in databases."""
 
+import getpass
 import os
 import shutil
 import signal
@@ -57,10 +58,38 @@ def postgres(tmp_path_factory):
     shutil.rmtree(folder)
 
 
-@pytest.fixture(params=["journal", pytest.param("sqlite", marks=pytest.mark.whole), "postgresql"])
+@pytest.fixture(scope="module")
+def mariadb():
+    """The URL of a MariaDB server of this module's own."""
+    if missing := [name for name in ("mariadbd", "mariadb-install-db") if not shutil.which(name)]:
+        pytest.skip(f"MariaDB's server is not installed: {' and '.join(missing)} is not on the PATH.")
+    folder = Path(tempfile.mkdtemp())
+    user = "mysql" if os.geteuid() == 0 else getpass.getuser()
+    shutil.chown(folder, user)
+    where = [f"--datadir={folder / 'data'}", f"--user={user}"]
+    subprocess.run(
+        ["mariadb-install-db", "--no-defaults", *where, "--auth-root-authentication-method=normal"], check=True
+    )
+    alone = ["--skip-networking", f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}"]
+    server = subprocess.Popen(["mariadbd", "--no-defaults", *where, *alone])
+    end = time.monotonic() + 60
+    while not (folder / "socket").exists():
+        assert server.poll() is None and time.monotonic() < end
+        time.sleep(0.1)
+    yield f"mysql+pymysql://root@localhost/test?unix_socket={folder / 'socket'}"
+    server.terminate()
+    server.wait(60)
+    shutil.rmtree(folder)
+
+
+DATABASES = {"postgresql": "postgres", "mysql": "mariadb"}
+WHOLE = [pytest.param(name, marks=pytest.mark.whole) for name in ("sqlite", "mysql")]
+
+
+@pytest.fixture(params=["journal", "postgresql", *WHOLE])
 def url(request, tmp_path):
-    if request.param == "postgresql":
-        return request.getfixturevalue("postgres")
+    if request.param in DATABASES:
+        return request.getfixturevalue(DATABASES[request.param])
     return "" if request.param == "journal" else f"sqlite:///{tmp_path}/study.db"
 
 
