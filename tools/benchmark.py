@@ -70,11 +70,10 @@ def main(values: flags.FlagValues) -> int:
     if unknown := set(values.measure) - set(MEASURES):
         raise UsageError(f"Expected --measure to be of {', '.join(MEASURES)}, given {unknown.pop()!r}.")
     names = sorted(recipes.names()) if values.config == ["all"] else values.config
-    results = []
+    plan, results = Plan(set(values.measure), values.peer, values.rounds, values.seconds), []
     for name, precision, size in itertools.product(names, values.precision, map(int, values.batch_size)):
         with ProcessPoolExecutor(1, max_tasks_per_child=1) as process:
-            how = Plan(set(values.measure), values.peer, values.rounds, values.seconds)
-            results.append(process.submit(cell, name, precision, size, values.overrides, how).result())
+            results.append(process.submit(cell, name, precision, size, values.overrides, plan).result())
         print(*shown(results[-1]), sep="\n", flush=True)
         if values.json:
             files.write_json(Path(values.json), {"machine": starts.machine(), "results": results})
