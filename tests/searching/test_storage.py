@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
 from tfdfm.errors import Failure, UsageError
@@ -153,8 +154,31 @@ def test_a_process_that_slept_too_long_ends_before_it_does_harm(study, owner):
     owner.send_signal(signal.SIGSTOP)
     waited(study)
     owner.send_signal(signal.SIGCONT)
-    _, said = owner.communicate(timeout=30)
+    _, said = owner.communicate(timeout=60)
     assert owner.returncode == 1 and b"trial 0 was taken over" in said
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
+def test_a_sign_of_life_that_failed_is_given_again(study, monkeypatch, capfd):
+    """A process stopped while it held the journal's lock finds it taken away, a server may be away for a while."""
+    study.enqueue_trial({}, user_attrs={"name": "one"})
+    trial = study.ask()
+    errors = iter([RuntimeError("did not possess lock\nmore")])
+    for kind in (storage.Journal, storage.Database):
+
+        def note(*args, write=kind.set_trial_user_attr):
+            for error in errors:
+                raise error
+            write(*args)
+
+        monkeypatch.setattr(kind, "set_trial_user_attr", note)
+    with get_heartbeat_thread(trial._trial_id, study._storage):
+        end = time.monotonic() + 30
+        while "seconds" not in study.trials[0].user_attrs and time.monotonic() < end:
+            time.sleep(0.1)
+    assert "seconds" in study.trials[0].user_attrs
+    said = capfd.readouterr().err
+    assert said == "tfdfm: cannot write the study (RuntimeError: did not possess lock); trying again.\n"
 
 
 def test_a_database_that_is_not_there(tmp_path):

@@ -33,8 +33,8 @@ class _Alive(BaseHeartbeat):
         self._seen: dict[int, tuple[float | None, float]] = {}
 
     def record_heartbeat(self, trial_id: int) -> None:
-        trial = self.get_trial(trial_id)
         try:
+            trial = self.get_trial(trial_id)
             if trial.state.is_finished():
                 raise optuna.exceptions.UpdateFinishedTrialError
             self.set_trial_user_attr(trial_id, "seconds", time.time() - trial.datetime_start.timestamp())
@@ -42,6 +42,9 @@ class _Alive(BaseHeartbeat):
             line = f"tfdfm: trial {trial.number} was taken over: this process was silent for {LEASE} seconds."
             print(line, file=sys.stderr, flush=True)
             os._exit(1)
+        except Exception as error:  # a lock taken away, a full disk, a server away: not the end of Optuna's thread
+            cause = f"{type(error).__name__}: {error}".splitlines()[0]
+            print(f"tfdfm: cannot write the study ({cause}); trying again.", file=sys.stderr, flush=True)
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         stale = []
