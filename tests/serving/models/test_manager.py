@@ -12,7 +12,7 @@ from servables import floats, publish
 from tensorflow_serving.apis import get_model_status_pb2
 from versions import ended, publish_slow, refresh, reload, states, version
 
-from tfdfm.serving.models import warmup
+from tfdfm.serving.models import manager, warmup
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,8 @@ def test_a_session_outlives_a_client_that_left(server, numbered, base, tmp_path)
     ended(server, 1)
 
 
-def test_two_versions_in_memory_at_most(server, numbered, base, tmp_path):
+def test_two_versions_in_memory_at_most(server, numbered, base, tmp_path, monkeypatch):
+    monkeypatch.setattr(manager, "PATIENCE", WAIT)
     publish(numbered / "gated1", base, 1)
     reload(server, config(m=base))
     waiting = server.future(x=floats(0), gate=np.array([str(tmp_path / "gate").encode()], object))
@@ -117,6 +118,26 @@ def test_two_versions_in_memory_at_most(server, numbered, base, tmp_path):
     assert versions[3].bundle
     ended(server, 1)
     ended(server, 2)
+
+
+def test_a_stuck_request_keeps_no_third_version_waiting(server, numbered, base, tmp_path, monkeypatch):
+    monkeypatch.setattr(manager, "PATIENCE", 0.2)
+    publish(numbered / "gated1", base, 1)
+    reload(server, config(m=base))
+    waiting = server.future(x=floats(0), gate=np.array([str(tmp_path / "gate").encode()], object))
+    versions = server.server.manager.models["m"].servables
+    server.look(lambda: versions[1]._users)
+    (tmp_path / "opened").touch()
+    opened = np.array([str(tmp_path / "opened").encode()], object)
+    for number in (2, 3, 4):
+        publish(numbered / f"gated{number}", base, number)
+        refresh(server)
+        assert server.predict(x=floats(0), gate=opened)["y"] == number
+    assert states(server, 4, 1) == ("AVAILABLE", "UNLOADING")
+    ended(server, 3)
+    (tmp_path / "gate").touch()
+    assert arrays(waiting.result())["y"] == 1
+    ended(server, 1)
 
 
 def test_a_version_that_ended_is_closed(server, numbered, base):

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from tfdfm.serving.models import storage
 from tfdfm.serving.models.saved_model import DEFAULTS, LoadOptions
 from tfdfm.serving.models.servables import Servable, ServableStream, State
 from tfdfm.serving.status import StatusError, invalid, not_found
+
+PATIENCE = 5.0  # seconds after a version was retired that the next one waits for its memory: a request may be stuck
 
 
 class ModelManager:
@@ -93,7 +97,7 @@ class ModelManager:
         stands = known and known.state == State.AVAILABLE
         if stands and known.path == servable.path or stream.broken.get(servable.path) == servable.fingerprint:
             return
-        await asyncio.gather(*stream.unloading)  # two versions in memory at most
+        await _room(stream)
         if not stands:
             stream.servables[servable.version] = servable
         servable.state = State.LOADING
@@ -115,8 +119,8 @@ class ModelManager:
         logging.info("Retiring %s", servable.path)
         servable.state = State.UNLOADING
         task = asyncio.create_task(servable.close())
-        stream.unloading.add(task)
-        task.add_done_callback(stream.unloading.discard)
+        stream.unloading[task] = time.monotonic()
+        task.add_done_callback(stream.unloading.pop)
 
     def find(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
         """The servable of that version or label, or of the newest version available. Raises StatusError."""
@@ -157,6 +161,13 @@ class ModelManager:
             for version in stream.available():
                 self._unload(stream, stream.servables[version])
             await asyncio.gather(*stream.unloading)
+
+
+async def _room(stream: ServableStream) -> None:
+    """Two versions in memory at most, but for those that a request holds longer than PATIENCE."""
+    left = max(stream.unloading.values(), default=-math.inf) + PATIENCE - time.monotonic()
+    if left > 0:
+        await asyncio.wait(stream.unloading, timeout=left)
 
 
 def _failure(name: str, stream: ServableStream) -> str:

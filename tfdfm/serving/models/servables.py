@@ -79,7 +79,7 @@ class ServableStream:
         self.monitored: storage.ServableToMonitor | None = None  # None: no longer served
         self.servables: dict[int, Servable] = {}
         self.labels: dict[str, int] = {}
-        self.unloading: set[asyncio.Task] = set()
+        self.unloading: dict[asyncio.Task, float] = {}  # and when each began
         self.broken: dict[Path, tuple[int, ...]] = {}  # fingerprints of what could not be loaded
         self.lock = asyncio.Lock()
         self._warned = ""
