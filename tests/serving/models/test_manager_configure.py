@@ -1,8 +1,10 @@
 """What is served is configured: at the start, by a file, by a client; policies and labels."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import pytest
-from running import config, refused, request, serving
+from running import WAIT, State, config, refused, request, serving
 from servables import floats, publish
 from tensorflow_serving.apis import model_management_pb2
 from versions import Policy, ended, labelled, publish_slow, refresh, reload, states, version, with_policy
@@ -77,6 +79,23 @@ def test_labels_name_versions(server, numbered, base):
     message = reload(server, labelled(base, early=3), code=grpc.StatusCode.FAILED_PRECONDITION)
     assert "version 3 of model m, which is not currently available" in message
     assert version(server, label="stable") == 2
+
+
+def test_a_label_moves_before_its_version_goes(server, numbered, base, tmp_path):
+    """Even while another model of the same configuration is still loaded."""
+    for number in (1, 2):
+        publish(numbered / f"line{number}", base, number)
+    reload(server, labelled(base, stable=1))
+    publish_slow(numbered, base / "slow", 1, tmp_path / "gate")
+    both = config(m=base, slow=base / "slow")
+    both.model_config_list.config[0].version_labels["stable"] = 2
+    with ThreadPoolExecutor(1) as pool:
+        reloading = pool.submit(reload, server, both)
+        server.look(lambda: server.server.manager.models["m"].servables[1].state != State.AVAILABLE)
+        assert version(server, label="stable") == 2
+        assert not reloading.done()
+        (tmp_path / "gate").touch()
+        reloading.result(WAIT)
 
 
 def test_a_label_of_a_version_that_went_is_not_found(server, numbered, base):

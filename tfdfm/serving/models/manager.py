@@ -55,7 +55,7 @@ class ModelManager:
                 stream.monitored = None
             for one in monitored:
                 self.models.setdefault(one.name, ServableStream()).monitored = one
-            await self.refresh()
+            await self.refresh(label=True)
             unserved = [(name, one) for name, one in self.models.items() if one.monitored and not one.available()]
             if unserved:
                 raise _precondition(f"Cannot serve {'; '.join(_failure(*one) for one in unserved)}")
@@ -72,11 +72,14 @@ class ModelManager:
             )
         stream.labels = monitored.labels
 
-    async def refresh(self) -> None:
-        """Brings every model to what the disk and the configuration say."""
-        await asyncio.gather(*(self._bring(stream) for stream in list(self.models.values())))
+    async def refresh(self, *, label: bool = False) -> None:
+        """Brings every model to what the disk and the configuration say; `label`: its labels, too, where they can be.
 
-    async def _bring(self, stream: ServableStream) -> None:
+        A label moves before the version goes that it named: who asks by it always finds one.
+        """
+        await asyncio.gather(*(self._bring(stream, label) for stream in list(self.models.values())))
+
+    async def _bring(self, stream: ServableStream, label: bool) -> None:
         async with stream.lock:
             monitored = stream.monitored
             try:
@@ -88,6 +91,8 @@ class ModelManager:
             for version, (path, fingerprint) in aspired.items():
                 await self._load(stream, monitored.name, Servable(version, path, fingerprint, self._options))
             available = set(stream.available())
+            if label and monitored and set(monitored.labels.values()) <= available:
+                stream.labels = monitored.labels
             if aspired.keys() & available or not aspired:  # a version that fails does not take the old one's place
                 for version in available - aspired.keys():
                     self._unload(stream, stream.servables[version])
