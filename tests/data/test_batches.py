@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from searching import examples
 
 from tfdfm.data import batches
+from tfdfm.data.batches import indices
 from tfdfm.errors import UsageError
 
 
@@ -82,6 +87,35 @@ def test_wrong_batches_are_refused(numbered):
         _labels(numbered(20), batch_size=6, replicas=4)
     with pytest.raises(UsageError, match="given 0"):
         _labels(numbered(20), batch_size=0)
+
+
+SIZES = st.integers(1, 70).flatmap(lambda count: st.tuples(st.just(count), st.integers(1, count)))  # set and batch
+
+
+@examples(60)
+@given(sizes=SIZES, seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 2**40))
+def test_every_epoch_is_a_permutation_cut_into_batches(sizes, seed, epoch):
+    count, batch_size = sizes
+    steps = count // batch_size
+    places = tf.range(batch_size, dtype=tf.int64)
+    found = [indices(count, batch_size, seed, tf.constant(epoch * steps + s, tf.int64), places) for s in range(steps)]
+    seen = np.concatenate(found)
+    assert len(set(seen)) == steps * batch_size and set(seen) <= set(range(count))
+
+
+@examples(8)
+@given(data=st.data(), share=st.integers(1, 4), replicas=st.integers(1, 4), n_critic=st.integers(1, 3))
+def test_any_share_of_any_step_is_that_of_the_whole_pass(numbered, data, share, replicas, n_critic):
+    """Whatever the worker, the step at which it starts and the replicas that are its own."""
+    images = numbered(data.draw(st.integers(share * replicas, 30)))
+    how = {"batch_size": share * replicas, "n_critic": n_critic, "seed": data.draw(st.integers(0, 2**63 - 1))}
+    first, last = sorted(data.draw(st.tuples(st.integers(0, 9), st.integers(0, 9))))
+    start, stop = sorted(data.draw(st.tuples(st.integers(0, replicas - 1), st.integers(1, replicas))))
+    local = range(start, max(stop, start + 1))
+    whole = np.reshape(_labels(images, **how), [9, n_critic, replicas, share])
+    part = _labels(images, **how, first_step=first, last_step=last, replicas=replicas, local_replicas=local)
+    expected = whole[first:last][:, :, local].swapaxes(1, 2)  # each replica has its share of each critic step's batch
+    np.testing.assert_array_equal(np.reshape(part, [-1, len(local), n_critic, share]), expected)
 
 
 _MIRRORED = """

@@ -1,6 +1,10 @@
 import json
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from searching import examples
 
 from tfdfm import objectives, recipes
 from tfdfm.errors import UsageError
@@ -110,6 +114,30 @@ def test_what_a_run_stores_comes_back_the_same(tmp_path, name):
     config, path = recipes.check(recipes.recipe(name)), tmp_path / "config.json"
     path.write_text(json.dumps(config.to_dict() | {"data": {"count": 1}}))
     assert recipes.differences(config, recipes.check(recipes.read(path))) == []
+
+
+LIKE = {
+    bool: st.booleans(),
+    int: st.integers(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    str: st.text(),
+}
+
+
+@examples(30)
+@given(name=st.sampled_from(recipes.names()), data=st.data())
+def test_any_values_come_back_from_flags_and_from_json_the_same(name, data):
+    """Of their types; they need make no sense."""
+    config = recipes.check(recipes.recipe(name))
+    own = {key: value for key, value in flat(config).items() if type(value) in LIKE and ".network" not in key}
+    chosen = data.draw(st.lists(st.sampled_from(sorted(own)), unique=True, max_size=4))
+    values = {key: data.draw(LIKE[type(own[key])]) for key in chosen}
+    config = recipes.override(config, {key: str(value) for key, value in values.items()})
+    assert {key: flat(config)[key] for key in values} == values
+    read = flat(recipes.of_json(json.loads(json.dumps(config.to_dict())), Path("config.json")))
+    assert {key: (type(value), value) for key, value in flat(config).items()} == {
+        key: (type(read[key]), read[key]) for key in flat(config)
+    }
 
 
 def test_every_truncation_of_config_json_is_found(stored):

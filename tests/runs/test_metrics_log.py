@@ -6,10 +6,14 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from searching import examples
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from tfdfm.errors import Failure
 from tfdfm.runs.metrics_log import MetricsLog, TensorBoard, read
+from tfdfm.training.schedule import Schedule
 
 
 @contextmanager
@@ -63,6 +67,36 @@ def test_resume_cuts_later_and_torn_lines_only(tmp_path):
         assert [row["step"] for row in read(path)] == [1, 10, 20, 30]
     assert MetricsLog(path, 0).path.read_bytes() == b""  # killed before the first checkpoint: all over again
     assert list(tmp_path.iterdir()) == [path]
+
+
+@examples(60)
+@given(
+    schedule=st.builds(Schedule, st.integers(1, 40), st.integers(1, 6), *[st.integers(1, 9)] * 3),
+    kills=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 40)), max_size=4),
+)
+def test_a_run_that_is_killed_anywhere_leaves_the_lines_of_one_that_was_not(tmp_path, schedule, kills):
+    """Each kill after a step of those that are left, with so many bytes of a line written."""
+
+    def lines(first, last):
+        """Writes those of the steps after `first`; the last checkpoint's step."""
+        journal, saved = MetricsLog(path, first), first
+        for step in range(first + 1, last + 1):
+            if schedule.logged(step):
+                journal.write(step, {"loss": 1 / step, "images_seen": 64 * step})
+            saved = step if schedule.due("checkpoint", step) else saved
+        return saved
+
+    path, first = tmp_path / "metrics.jsonl", 0
+    path.unlink(missing_ok=True)
+    lines(0, schedule.steps)
+    whole = path.read_bytes()
+    path.unlink()
+    for steps, torn in kills:
+        first = lines(first, min(first + steps, schedule.steps - 1))
+        with path.open("ab") as file:
+            file.write(b'{"step": 1000000, "loss": 0.125, "images_seen": 1}\n'[:torn])
+    lines(first, schedule.steps)
+    assert path.read_bytes() == whole
 
 
 def test_every_torn_tail_is_left_out_by_read(tmp_path):

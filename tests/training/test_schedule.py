@@ -2,6 +2,9 @@
 
 import pytest
 import tensorflow as tf
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from searching import examples
 
 from tfdfm.training.schedule import Schedule
 
@@ -45,3 +48,41 @@ def test_calls_fit_any_number_of_steps(first, steps, parts):
 def test_calls_end_where_something_is_due():
     assert Schedule(steps=30, steps_per_execution=10, log_every=15, sample_every=20).calls(0) == [(0, 30, 5)]
     assert Schedule(steps=30, steps_per_execution=10, log_every=7).calls(0) == [(0, 30, 1)]
+
+
+EVERY = st.integers(0, 12)
+SCHEDULES = st.builds(Schedule, st.integers(1, 60), st.integers(1, 12), EVERY, EVERY, EVERY, EVERY, EVERY)
+
+
+def ends(schedule, first):
+    """The steps at which the callbacks look, in order."""
+    return [step for start, stop, size in schedule.calls(first) for step in range(start + size, stop + 1, size)]
+
+
+@examples(200)
+@given(schedule=SCHEDULES, first=st.integers(0, 60))
+def test_calls_run_every_step_once_and_all_that_is_due_is_at_the_end_of_one(schedule, first):
+    assume(first <= schedule.steps)
+    parts = schedule.calls(first)
+    assert all((stop - start) % size == 0 and 1 <= size <= schedule.steps_per_execution for start, stop, size in parts)
+    places = [first, *(place for start, stop, _ in parts for place in (start, stop)), schedule.steps]
+    assert places[::2] == places[1::2] and all(start < stop for start, stop, _ in parts)
+    due = {step for step in range(first + 1, schedule.steps + 1) for event in DUE if schedule.due(event, step)}
+    assert due <= set(ends(schedule, first))
+
+
+@examples(200)
+@given(schedule=SCHEDULES, data=st.data())
+def test_a_run_that_goes_on_from_a_checkpoint_looks_at_the_steps_that_a_whole_run_looks_at(schedule, data):
+    whole = ends(schedule, 0)
+    saved = [step for step in whole if schedule.due("checkpoint", step)]
+    assume(saved)
+    first = data.draw(st.sampled_from(saved))
+    assert ends(schedule, first) == [step for step in whole if step > first]
+
+
+@examples(200)
+@given(schedule=SCHEDULES, step=st.integers(1, 60))
+def test_numbers_and_tensors_agree(schedule, step):
+    for ask in (schedule.logged, *(lambda step, event=event: schedule.due(event, step) for event in DUE)):
+        assert bool(ask(step)) == bool(ask(tf.constant(step, tf.int64)))

@@ -6,6 +6,9 @@ import grpc
 import numpy as np
 import pytest
 from batches import Machine, ask, behind, lists, run
+from hypothesis import given
+from hypothesis import strategies as st
+from searching import examples
 
 from tfdfm.serving.status import StatusError, invalid
 
@@ -186,3 +189,30 @@ def test_a_timeout_waits_for_more_but_not_for_ever():
 
 def test_a_full_run_does_not_wait():
     assert lists([run(lambda queue: ask(queue, 1, 2), Machine(), timeout=3600, max_run=2)]) == [[2, 4]]
+
+
+REQUESTS = st.lists(st.lists(st.integers(-4, 100), min_size=1, max_size=9), min_size=1, max_size=8)
+
+
+@examples(60)
+@given(requests=REQUESTS, sizes=st.lists(st.integers(1, 12), unique=True).map(sorted), merge=st.booleans())
+def test_however_requests_are_merged_split_and_padded_each_has_the_answer_that_it_has_alone(requests, sizes, merge):
+    """Where one is bad, it alone is refused."""
+
+    def root(feeds):
+        if (feeds[0] < 0).any():
+            raise invalid("below zero")
+        return [np.sqrt(feeds[0]), feeds[0][:, None] + [0, 1]]
+
+    machine = Machine(gate_open=False, run=root)
+    limits = {"merge": merge, "max_run": sizes[-1] if sizes else 5, "sizes": tuple(sizes)}
+    answers = run(lambda queue: behind(queue, machine, *requests), machine, **limits)
+    for values, answer in zip(requests, answers, strict=True):
+        if min(values) < 0:
+            assert isinstance(answer, StatusError) and answer.message == "below zero"
+        else:
+            expected = root([np.array(values, np.float32)])
+            assert all(map(np.array_equal, answer, expected)) and len(answer) == 2
+    assert sum(machine.rows) == sum(map(len, requests)) + 1 and (not merge or max(machine.rows) <= limits["max_run"])
+    if sizes and merge and min(map(min, requests)) >= 0:
+        assert {len(call[0]) for call in machine.calls} <= set(sizes)
