@@ -177,4 +177,6 @@ def test_a_batch_that_does_not_divide_is_an_error(mirrored):
         check(7, 1, 1)
     with pytest.raises(UsageError, match="batch_size to be a multiple of 6, 2 replicas by 3 parts each, given 8"):
         check(8, 3, 1)
+    with pytest.raises(UsageError, match="batch_size to be a multiple of 8, 2 replicas by 4 parts each, given 12"):
+        check(12, 4, 1)
     check(8, 4, 10)
