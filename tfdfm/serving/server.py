@@ -13,14 +13,12 @@ import grpc
 import tensorflow as tf
 from aiohttp import web
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm.errors import Failure, UsageError
 from tfdfm.serving import config_messages, security
 from tfdfm.serving.core import ServerCore
-from tfdfm.serving.grpc import services
-from tfdfm.serving.grpc.health import Health
+from tfdfm.serving.grpc import health, services
 from tfdfm.serving.models import batching
 from tfdfm.serving.models.manager import ModelManager
 from tfdfm.serving.models.saved_model import DEFAULTS, LoadOptions
@@ -72,7 +70,7 @@ class Server:
         self.core = ServerCore(self.manager, options.queue_options, self._executor)
         self._tokens = security.Tokens(options.token_file) if options.token_file else None
         self._tasks: list[asyncio.Task] = []
-        self._health = Health(services.SERVICES)
+        self._health = health.Health(services.SERVICES)
         self._rest: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self.ports: dict[str, int] = {}
@@ -101,7 +99,7 @@ class Server:
         server = grpc.aio.server(interceptors=checks, options=list(arguments.items()))
         services.add(server, self.core, self.manager, self.metrics, as_content=options.as_content)
         if options.health:
-            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            health.add(server, self._health)
         if options.port != OFF:
             self.ports["gRPC"] = _bind(server, _address(options.host, options.port), options.ssl)
         if options.socket_path:

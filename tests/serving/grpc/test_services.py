@@ -180,3 +180,14 @@ def test_health(server):
     for name in ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"):
         assert stub.Check(health_pb2.HealthCheckRequest(service=name), WAIT).status == 1
     refused(stub.Check, health_pb2.HealthCheckRequest(service="nope"), Code.NOT_FOUND)
+    assert stub.List(health_pb2.HealthListRequest(), WAIT).statuses[""].status == 1
+    assert next(stub.Watch(health_pb2.HealthCheckRequest(), WAIT)).status == 1
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_bytes_that_ask_for_no_health(server, method):
+    make = server.channel.unary_stream if method == "Watch" else server.channel.unary_unary
+    call = make(f"/grpc.health.v1.Health/{method}")
+    ask = (lambda *args, **kwargs: next(call(*args, **kwargs))) if method == "Watch" else call
+    message = refused(ask, b"\xff", Code.INVALID_ARGUMENT)
+    assert message == f"Expected a message of /grpc.health.v1.Health/{method}."

@@ -40,9 +40,14 @@ class Answering:
 
 
 def handler(services: Answering, rpc: MethodDescriptor) -> grpc.RpcMethodHandler:
+    method, work = services.methods[rpc.name]
+    return guarded(rpc, lambda request, context: services.answer(method, work, request, context))
+
+
+def guarded(rpc: MethodDescriptor, work: Callable[[Message, grpc.aio.ServicerContext], Awaitable]):
     """Refuses bytes that are no message like any other mistake; gRPC would answer UNKNOWN and log a traceback."""
     message_class = message_factory.GetMessageClass(rpc.input_type)
-    method, work = services.methods[rpc.name]
+    kind = grpc.unary_stream_rpc_method_handler if rpc.server_streaming else grpc.unary_unary_rpc_method_handler
 
     def decode(sent: bytes) -> Message | None:
         try:
@@ -50,10 +55,10 @@ def handler(services: Answering, rpc: MethodDescriptor) -> grpc.RpcMethodHandler
         except DecodeError:
             return None
 
-    async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
+    async def answer(request: Message | None, context: grpc.aio.ServicerContext):
         if request is None:
             name = f"/{rpc.containing_service.full_name}/{rpc.name}"
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"Expected a message of {name}.")
-        return await services.answer(method, work, request, context)
+        return await work(request, context)
 
-    return grpc.unary_unary_rpc_method_handler(answer, decode, lambda response: response.SerializeToString())
+    return kind(answer, decode, lambda response: response.SerializeToString())
