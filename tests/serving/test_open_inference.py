@@ -1,6 +1,7 @@
 """The Open Inference Protocol as a client of others sees it (Triton's), by REST and gRPC: the same as TF Serving's."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -162,6 +163,7 @@ def test_what_json_cannot_ask(ask, path, sent, expected):
     [
         ("9999", b"", "Expected Inference-Header-Content-Length to be at most"),
         ("x", b"", "given x"),
+        ("0" * 20 + "9" * 5000, b"", "given 000"),
         (None, b"\0" * 7, "Expected 8 bytes for input 'x' of shape [2], given 7"),
         (None, b"\0" * 9, "Expected 8 bytes of tensors after the JSON, given 9"),
     ],
@@ -171,6 +173,14 @@ def test_bytes_that_do_not_fit(ask, header, tensor, said):
     text = json.dumps(asked).encode()
     headers = {HEADER: header or str(len(text))}
     assert ask("POST", "/v2/models/line/infer", text + tensor, headers=headers) == error(said)
+
+
+def test_values_that_lie_deep_among_many_are_looked_at_once(ask):
+    deep = f"{'[' * 900}1{']' * 900}"
+    text = json.dumps(body()).replace('"data": [', f'"data": [{"1, " * 200_000}{deep}, ')
+    start = time.process_time()
+    assert ask("POST", "/v2/models/line/infer", text) == error("Expected 2 values of FP32 in 'data'")
+    assert time.process_time() - start < 10  # not a minute, as when all are looked at for each bracket
 
 
 def test_typed_contents_by_grpc(server):

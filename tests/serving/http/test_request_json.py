@@ -1,12 +1,14 @@
 """JSON to tensors, without a server."""
 
 import json
+import time
 
 import grpc
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tensorflow.core.example import example_pb2
 from tensorflow.core.framework import types_pb2
 
 from tfdfm.serving.http import request_json
@@ -16,6 +18,7 @@ FLOAT, DOUBLE, INT32, INT64, UINT8 = (
     types_pb2.DataType.Value(f"DT_{n}") for n in "FLOAT DOUBLE INT32 INT64 UINT8".split()
 )
 BOOL, STRING, HALF = types_pb2.DT_BOOL, types_pb2.DT_STRING, types_pb2.DT_HALF
+TEXT, ROWS = "a" * 10**5, "{}," * 999
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -158,6 +161,14 @@ def test_values_have_a_limit():
     assert "at most 4194304 values" in refused(b'{"inputs": [' + b"[]," * (request_json.MOST + 1) + b"[]]}")
 
 
+def test_many_keys_of_which_one_is_there_twice_are_read_once():
+    keys = ",".join(f'"{number}": 1' for number in range(100_000))
+    start = time.process_time()
+    with pytest.raises(StatusError, match='key "99999" is there twice'):
+        request_json.parse(f'{{{keys}, "99999": 1}}'.encode())
+    assert time.process_time() - start < 10  # not minutes, as when each is looked for among all
+
+
 def test_a_plain_list_is_for_one_input():
     assert "expected an object with a, b" in refused('{"instances": [1]}', a=FLOAT, b=FLOAT)
     assert "expected an object with a, b" in refused('{"inputs": [1]}', a=FLOAT, b=FLOAT)
@@ -168,7 +179,8 @@ def test_examples():
         b'{"context": {"c": 1, "f": [9]}, "examples": [{"f": [0.5, NaN], "s": ["a", {"b64": "/w=="}]},'
         b' {"i": [true, -3], "none": []}]}'
     )
-    first, second = (example.features.feature for example in request_json.examples(request))
+    made = map(example_pb2.Example.FromString, request_json.examples(request))
+    first, second = (example.features.feature for example in made)
     assert first["c"].int64_list.value == second["c"].int64_list.value == [1]
     assert first["f"].float_list.value[0] == 0.5 and second["f"].int64_list.value == [9]
     assert first["s"].bytes_list.value == [b"a", b"\xff"]
@@ -189,6 +201,7 @@ def test_examples():
         ('{"examples": [{"f": 1e39}]}', "1e+39 to float32"),
         ('{"examples": [{"f": {"b65": ""}}]}', "is not of expected type: string (feature 'f')"),
         ('{"examples": [{"\\ud800": 1}]}', "half of a surrogate pair (name of a feature)"),
+        (f'{{"context": {{"x": "{TEXT}"}}, "examples": [{ROWS}{{}}]}}', "examples with their context"),
     ],
 )
 def test_examples_refused(body, said):

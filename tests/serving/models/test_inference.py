@@ -26,6 +26,10 @@ def examples(*values, context=None):
     return input_pb2.Input(example_list_with_context={"examples": made, "context": shared})
 
 
+LARGE = examples(*[None] * 1000, context=0)  # small as a message: a hundred megabytes when each has the context
+LARGE.example_list_with_context.context.features.feature["more"].bytes_list.value.append(bytes(10**5))
+
+
 def classify(given, name="estimator", **spec):
     return classification_pb2.ClassificationRequest(model_spec={"name": name} | spec, input=given)
 
@@ -76,6 +80,18 @@ def test_several_inferences(server):
         ("Regress", regress(examples(1)), Code.FAILED_PRECONDITION),
         ("Regress", regress(examples(1), signature_name="nope"), Code.FAILED_PRECONDITION),
         ("MultiInference", inference_pb2.MultiInferenceRequest(input=examples(1)), Code.INVALID_ARGUMENT),
+        (
+            "MultiInference",
+            inference_pb2.MultiInferenceRequest(
+                input=examples(1),
+                tasks=[
+                    {"model_spec": {"name": "estimator", "signature_name": name}, "method_name": servables.CLASSIFY}
+                    for name in ("serving_default", "")
+                ],
+            ),
+            Code.INVALID_ARGUMENT,
+        ),
+        ("Classify", classify(LARGE), Code.INVALID_ARGUMENT),
         (
             "MultiInference",
             inference_pb2.MultiInferenceRequest(

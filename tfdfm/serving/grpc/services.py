@@ -1,6 +1,7 @@
 """TF Serving's services by gRPC, on the core."""
 
 import asyncio
+from collections import Counter
 
 import grpc
 from google.protobuf.message import Message
@@ -22,6 +23,7 @@ from tfdfm.serving.grpc import open_inference
 from tfdfm.serving.grpc.answering import Answering, handler
 from tfdfm.serving.models import inference, tensors
 from tfdfm.serving.models.manager import ModelManager
+from tfdfm.serving.models.saved_model import DEFAULT
 from tfdfm.serving.prometheus import ServingMetrics
 from tfdfm.serving.status import invalid
 
@@ -92,6 +94,9 @@ class Services(Answering):
             raise invalid("Inference request contains no tasks.")
         if len({task.model_spec.name for task in request.tasks}) > 1:
             raise invalid("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
+        signatures = [task.model_spec.signature_name or DEFAULT for task in request.tasks]
+        if len(set(signatures)) < len(signatures):  # a task is few bytes and a whole run
+            raise invalid(f"Duplicate evaluation of signature: {Counter(signatures).most_common(1)[0][0]}")
         examples = inference.examples(request.input)
         response = inference_pb2.MultiInferenceResponse()
         for task in request.tasks:

@@ -52,9 +52,12 @@ def target(method: str, path: str) -> Target:
 
 def parse(body: bytes, header: str | None) -> Asked:
     """The request; `header` is what HEADER says. Raises StatusError (INVALID_ARGUMENT)."""
-    if header and not (header.isascii() and header.isdigit() and int(header[:20]) <= len(body)):
-        raise invalid(f"Expected {HEADER} to be at most the {len(body)} bytes of the body, given {header}.")
-    length = int(header) if header else len(body)
+    length = len(body)
+    if header:
+        digits = header.lstrip("0")[:20] or "0" if header.isascii() and header.isdigit() else "-1"
+        length = int(digits)  # twenty are too many; Python does not convert thousands
+        if not 0 <= length <= len(body):
+            raise invalid(f"Expected {HEADER} to be at most the {len(body)} bytes of the body, given {header[:40]}.")
     asked, sent = request_json.parse(body[:length]), body[length:]
     inputs, place = {}, 0
     for each in _listed(asked, "inputs"):
@@ -138,9 +141,18 @@ def _from_json(name: str, kind: str, shape: list[int], data: Any) -> np.ndarray:
 
 
 def _flat(data: list) -> list:
-    while any(isinstance(each, list) for each in data):  # as deep as request_json lets it be
-        data = [value for each in data for value in (each if isinstance(each, list) else [each])]
-    return data
+    """Looks at each value once, however deep it lies."""
+    found: list[Any] = []
+    opened = [iter(data)]
+    while opened:
+        for value in opened[-1]:
+            if isinstance(value, list):
+                opened.append(iter(value))
+                break
+            found.append(value)
+        else:
+            opened.pop()
+    return found
 
 
 def _to_json(name: str, kind: str, values: np.ndarray) -> list:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow.core.framework import types_pb2
 
+from tfdfm.serving.models import inference
 from tfdfm.serving.status import invalid
 
 _INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)
@@ -56,8 +57,9 @@ def _number(text: str) -> float:
 def _object(pairs: list[tuple[str, object]]) -> dict:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key {_shown(next(key for key in keys if keys.count(key) > 1))} is there twice")
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"key {_shown(twice)} is there twice")
     return found
 
 
@@ -182,13 +184,17 @@ def _bytes(value: object, where: str) -> bytes:
     raise invalid(f"JSON Value: {_shown(value)} is not of expected type: string ({where})")
 
 
-def examples(request: Mapping) -> list[example_pb2.Example]:
-    """The `examples` of a classify or regress request, each with the features of `context` that it lacks."""
+def examples(request: Mapping) -> list[bytes]:
+    """The `examples` of a classify or regress request, serialised, each with what it lacks of `context`."""
     rows = request.get("examples")
     if not isinstance(rows, list) or not rows:
         raise invalid(f"Expected 'examples' to be a list of at least one, given {_shown(rows)}.")
-    context = _features(request.get("context", {}))
-    return [example_pb2.Example(features={"feature": context | _features(row)}) for row in rows]
+    context = _example(request.get("context", {}))
+    return inference.joined(context, [_example(row) for row in rows])
+
+
+def _example(row: object) -> bytes:
+    return example_pb2.Example(features={"feature": _features(row)}).SerializeToString()
 
 
 def _features(row: object) -> dict[str, feature_pb2.Feature]:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
+from tfdfm.serving.models import tensors
 from tfdfm.serving.models.saved_model import Signature
 from tfdfm.serving.status import StatusError, invalid
 
@@ -27,7 +28,14 @@ def examples(given: input_pb2.Input) -> list[bytes]:
     if not listed.examples:
         raise invalid("Input is empty.")
     context = listed.context.SerializeToString() if given.HasField("example_list_with_context") else b""
-    return [context + example.SerializeToString() for example in listed.examples]  # joined messages merge
+    return joined(context, [example.SerializeToString() for example in listed.examples])
+
+
+def joined(context: bytes, examples: list[bytes]) -> list[bytes]:
+    """Each after the context: joined messages merge. Raises StatusError: a small request would become a large one."""
+    if (size := len(context) * len(examples)) > tensors.LIMIT:
+        raise invalid(f"Expected at most {tensors.LIMIT} bytes of examples with their context, given {size}.")
+    return [context + example for example in examples]
 
 
 def prepare(signature: Signature, method: str, given: Sequence[bytes | tf.train.Example]) -> list[np.ndarray]:
