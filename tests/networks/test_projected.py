@@ -50,6 +50,7 @@ def test_labels_change_the_score_and_not_the_features():
     one, other = (network(images, labels=tf.constant([0, label])) for label in (1, 2))
     assert np.allclose(one.score[0], other.score[0]) and not np.allclose(one.score[1], other.score[1])
     np.testing.assert_array_equal(one.features, other.features)
+    assert [tuple(weight.shape) for weight in network.embed.weights] == [(3, 64), (64,)]  # a bias, too
 
 
 def test_training_moves_the_heads_and_nothing_else():

@@ -66,10 +66,10 @@ def test_gradients_flow_to_g_through_it():
     assert (slope != 0).any((1, 2, 3)).all() and np.isfinite(slope).all()
 
 
-@pytest.mark.parametrize(("target", "expected"), [(-2.0, 0.2), (2.0, 0.0)])
-def test_the_strength_follows_the_sign_of_ds_score(target, expected):
-    """Whatever D says its sign is above -2 and below 2; p rises by 1 / steps, and does not fall below 0."""
-    trainer = toys.trainer(terms=("nonsaturating", "diffaugment"), diffaugment={"target": target, "steps": 10})
+@pytest.mark.parametrize(("target", "steps", "expected"), [(-2.0, 10, 0.2), (2.0, 10, 0.0), (-2.0, 1, 1.0)])
+def test_the_strength_follows_the_sign_of_ds_score(target, steps, expected):
+    """Whatever D says its sign is above -2 and below 2; p rises by 1 / steps, and does not leave [0, 1]."""
+    trainer = toys.trainer(terms=("nonsaturating", "diffaugment"), diffaugment={"target": target, "steps": steps})
     step = toys.stepper(trainer)
     for number in range(2):
         logs = step(toys.batch(number))

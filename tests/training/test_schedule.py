@@ -24,6 +24,10 @@ def test_the_end_of_the_first_call_and_each_test_and_score_are_logged_too(of):
     assert [step for step in range(1, 11) if bool(schedule.logged(of(step)))] == [2, 3, 4, 6, 7, 8, 9, 10]
 
 
+def test_what_is_not_asked_for_is_never_due():
+    assert [(event, step) for step in range(5) for event in DUE if Schedule(4).due(event, step)] == []
+
+
 def test_it_is_read_from_a_recipe_and_knows_no_other_keys():
     keys = dict.fromkeys(Schedule._fields, 3)
     assert Schedule.of(keys | {"batch_size": 64}) == Schedule(3, 3, 3, 3, 3, 3, 3)
