@@ -1,6 +1,7 @@
 """What a device is given to compute in."""
 
 import pytest
+import toys
 
 from tfdfm.training import distribution
 
@@ -21,3 +22,12 @@ def test_convolutions_are_in_bfloat16_where_the_cpu_multiplies_it(flags, of_conv
 def test_a_system_that_does_not_say(tmp_path, monkeypatch):
     monkeypatch.setattr(distribution, "CPU", tmp_path / "none")
     assert distribution.precision("mixed_bfloat16", convolutional=True) == "float32"
+
+
+@pytest.mark.parametrize(("terms", "of_d"), [(("nonsaturating",), "bfloat16"), (("nonsaturating", "r1"), "float32")])
+def test_a_term_that_needs_a_network_in_full_precision_has_it_so_and_no_other(terms, of_d, tmp_path, monkeypatch):
+    monkeypatch.setattr(distribution, "CPU", tmp_path / "cpuinfo")
+    distribution.CPU.write_text("flags : avx512_bf16\n")
+    critic = {"network": "DCGAN", "width": 4, "batch_norm": False}
+    networks = toys.trainer(terms=terms, precision="mixed_bfloat16", discriminator=critic).networks
+    assert (networks["generator"].compute_dtype, networks["discriminator"].compute_dtype) == ("bfloat16", of_d)

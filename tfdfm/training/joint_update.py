@@ -29,14 +29,14 @@ class Settings(NamedTuple):
     latent_size: int
     prior: str  # "uniform" in [-1, 1) or "normal"
     seed: int
-    n_critic: int = 1  # critic steps of a step, each on a batch of its own
-    play: str = "simultaneous"  # the others move in the last critic step, or "alternating": after it, on its batch
-    image_size: int = 0
-    patches_of: int = 0  # side of the images in a batch, from which patches of image_size are cut; 0: not at all
-    flip: bool = False
-    batch_norm: str = "local"  # statistics of each replica's batch, "synchronised": the global one's, "frozen": none
-    ema_decay: float = 0.0  # of the EMA generator; 0: none is kept
-    accumulate: int = 1  # parts of a replica's batch, one after the other
+    n_critic: int  # critic steps of a step, each on a batch of its own
+    play: str  # "simultaneous": the others move in the last critic step, or "alternating": after it, on its batch
+    image_size: int
+    patches_of: int  # side of the images in a batch, from which patches of image_size are cut; 0: not at all
+    flip: bool
+    batch_norm: str  # "local": statistics of each replica's batch, "synchronised": the global one's, "frozen": none
+    ema_decay: float  # of the EMA generator; 0: none is kept
+    accumulate: int  # parts of a replica's batch, one after the other
 
 
 class Gradients(NamedTuple):
