@@ -5,6 +5,9 @@ import contextlib
 import gzip
 import socket
 import threading
+import time
+import zlib
+from types import SimpleNamespace
 
 import grpc
 import numpy as np
@@ -17,7 +20,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfdfm.errors import UsageError
 from tfdfm.serving import server
-from tfdfm.serving.http import request_json, response_json, router
+from tfdfm.serving.http import bodies, request_json, response_json, router
 from tfdfm.serving.status import StatusError
 
 LIMIT = 1 << 20  # bytes of a body
@@ -175,6 +178,33 @@ def test_a_body_that_never_comes(faked):
     with socket.create_connection(("127.0.0.1", ask.port), timeout=30) as peer:
         peer.sendall(b"POST /v1/models/line:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\n{")
         assert peer.makefile("rb").readline().split()[1] == b"504"
+
+
+def test_the_rest_of_a_bomb_is_not_decompressed(ask):
+    made = zlib.compressobj(9)
+    start, block = (made.compress(bytes(1 << 24)) + made.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    body, before = start + 400 * block, time.process_time()  # 6.4 GB
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=30) as peer:
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Encoding: deflate\r\nContent-Length: {len(body)}\r\n\r\n"
+        peer.sendall(head.encode() + body[: len(body) // 4])
+        assert peer.makefile("rb").readline().split()[1] == b"413"
+        peer.settimeout(1)
+        with contextlib.suppress(OSError):  # nobody reads it
+            peer.sendall(body[len(body) // 4 :])
+    assert time.process_time() - before < 1
+    assert ask("POST", PATH, BODY) == GOOD
+
+
+def test_a_client_that_has_left_is_no_error_of_ours():
+    async def gone():
+        raise RuntimeError("Connection closed.")
+
+    request = SimpleNamespace(content_length=3, read=gone, transport=None)
+    with pytest.raises(ConnectionError):
+        asyncio.run(bodies.read(request, 5))
+    request.transport = object()
+    with pytest.raises(RuntimeError):
+        asyncio.run(bodies.read(request, 5))
 
 
 def test_much_json_is_read_and_written_apart_from_the_event_loop(faked, monkeypatch):

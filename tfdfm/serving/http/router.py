@@ -18,7 +18,7 @@ from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 from tfdfm.errors import UsageError
 from tfdfm.serving import open_inference as protocol
 from tfdfm.serving.core import ServerCore
-from tfdfm.serving.http import open_inference, page, request_json, response_json
+from tfdfm.serving.http import bodies, open_inference, page, request_json, response_json
 from tfdfm.serving.prometheus import ServingMetrics
 from tfdfm.serving.status import StatusError, invalid
 from tfdfm.version import __version__
@@ -152,7 +152,7 @@ class HttpRestApiHandler:
         return _json(json.dumps(about | {"inputs": inputs, "outputs": outputs}))
 
     async def _infer(self, target: open_inference.Target, request: web.Request) -> web.Response:
-        body = await self._body(request)
+        body = await bodies.read(request, self._max_body)
         large = len(body) > LARGE_BODY
         asked = await _apart(large, open_inference.parse, body, request.headers.get(open_inference.HEADER))
         with self._core.call(target.model, asked.signature, version=target.version) as call:
@@ -177,7 +177,7 @@ class HttpRestApiHandler:
             return json.dumps(_dict(get_model_status_pb2.GetModelStatusResponse(model_version_status=found)))
         if target.method == "metadata":
             return _metadata(target.model, *self._core.metadata(target.model, **spec))
-        body = await self._body(request)
+        body = await bodies.read(request, self._max_body)
         large = len(body) > LARGE_BODY
         asked = await _apart(large, request_json.parse, body)
         if target.method == "predict":
@@ -186,14 +186,6 @@ class HttpRestApiHandler:
         with self._core.call(target.model, name, **spec) as call:
             result = await call.infer(target.method, examples)
         return {"classify": response_json.classifications, "regress": response_json.regressions}[target.method](result)
-
-    async def _body(self, request: web.Request) -> bytes:
-        if (request.content_length or 0) > self._max_body:  # said before it is sent
-            raise web.HTTPRequestEntityTooLarge(self._max_body)
-        body = await request.read()
-        if len(body) > self._max_body:  # aiohttp's own limit is one more, in some versions
-            raise web.HTTPRequestEntityTooLarge(self._max_body)
-        return body
 
     async def _predict(self, model: str, spec: dict, asked: dict, large: bool) -> str:
         with self._core.call(model, asked.get("signature_name", ""), **spec) as call:
