@@ -55,6 +55,20 @@ def test_convolutions_are_those_of_their_code():
     assert network.head.direction.shape == (192 + 100, 1) and network.neighbours.direction.shape == (192, 500)
 
 
+def test_noise_stands_before_their_code_has_dropout():
+    class Dropout:
+        places, gaussian = [], staticmethod(lambda x, deviation: x)
+
+        def dropout(self, x, rate):
+            self.places.append((rate, *x.shape[1:]))
+            return x
+
+    network, images = improved_gan.ImprovedGANClassifierDiscriminator(32, 10, width=4, seed=0), tf.zeros([1, 32, 32, 3])
+    network(images)
+    network(images, noise=Dropout())
+    assert [place for place in Dropout.places if place[1] != 32] == [(0.5, 16, 16, 4), (0.5, 8, 8, 8)]
+
+
 def test_the_scale_of_activations_is_kept_without_data():
     """He et al.'s argument: from layer to layer the mean square stays within a factor of a few."""
     network, images = (

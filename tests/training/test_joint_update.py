@@ -66,6 +66,11 @@ def test_data_and_samples_are_normalised_apart():
     assert not np.allclose(now.fake.features, mixed.features[toys.BATCH :], atol=1e-2)
 
 
+@pytest.mark.parametrize("shape", [[toys.BATCH], [toys.BATCH, 5], [toys.BATCH, 2, 3], []], ids=str)
+def test_a_loss_is_the_mean_over_the_batch_and_all_its_places(shape):
+    assert float(toys.trainer().joint_update._share(tf.fill(shape, 3.0))) == 3.0
+
+
 def created(**changes):
     """A trainer and every variable that TensorFlow made while it was built and stepped."""
     variables = []

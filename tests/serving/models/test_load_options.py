@@ -73,8 +73,10 @@ def test_the_session_is_configured(tmp_path):
     model.close()
 
 
-@pytest.mark.parametrize("runs", [0, 1, 3])
-def test_warm_ups_are_run_as_often(tmp_path, monkeypatch, runs):
+@pytest.mark.parametrize(
+    ("load", "runs"), [(LoadOptions(), 1), (LoadOptions(warmups=0), 0), (LoadOptions(warmups=3), 3)]
+)
+def test_warm_ups_are_run_as_often(tmp_path, monkeypatch, load, runs):
     path = servables.line(tmp_path / "1")
     log = prediction_log_pb2.PredictionLog()
     tensors.fill(log.predict_log.request.inputs["x"], floats(1))
@@ -83,7 +85,7 @@ def test_warm_ups_are_run_as_often(tmp_path, monkeypatch, runs):
         writer.write(log.SerializeToString())
     ran, run = [], loaded.Signature.run
     monkeypatch.setattr(loaded.Signature, "run", lambda *given: ran.append(given) or run(*given))
-    servable = loaded.Servable(1, path, options=LoadOptions(warmups=runs))
+    servable = loaded.Servable(1, path, options=load)
     servable.load()
     assert len(ran) == runs
     servable.bundle.close()
