@@ -109,7 +109,7 @@ def test_shards_with_classes(tmp_path, read):
 
 
 def test_shards_without_classes_that_change(tmp_path, read):
-    shard(tmp_path / "a.tar", {"a.png": png(10), "b.jpg": png(20)})
+    shard(tmp_path / "a.tar", {"a.png": png(10), "b.jpg": png(20), "./._a.png": b"x"})
     name = f"webdataset:{tmp_path}/a.tar"
     assert read(name).labels is None and list(read(name).pixels[:, 0, 0, 0]) == [10, 20]
     shard(tmp_path / "a.tar", {"a.png": png(10), "b.jpg": png(20), "c.jpg": png(30)})

@@ -167,7 +167,7 @@ def test_the_table_agrees_with_tfds(name):
         size, channels, classes = describe(each)
         assert channels == NAMED[name].channels
         assert NAMED[name].num_classes in (classes, None)
-        if each.startswith(("mnist", "fashion", "cifar", "imagenet_resized")):
+        if each.startswith(("mnist", "fashion", "cifar", "svhn", "imagenet_resized")):
             assert size == NAMED[name].image_size
 
 
@@ -175,7 +175,7 @@ def test_files_to_be_fetched_by_hand_are_named_at_once(tmp_path):
     with pytest.raises(Failure) as error:
         load("imagenet128", data_dir=str(tmp_path / "tfds"), cache_dir=str(tmp_path / "cache"))
     text = str(error.value)
-    assert "ILSVRC2012_img_train.tar" in text
+    assert "ILSVRC2012_img_train.tar" in text and "cannot be had: its files have to be fetched by hand" in text
     assert f"{tmp_path}/tfds/downloads/manual" in text
     assert f"tfds build imagenet2012 --data_dir {tmp_path}/tfds" in text
     assert "\n" not in text

@@ -97,6 +97,14 @@ def test_every_type_goes_as_bytes(client):
     assert found.as_numpy("half").tolist() == [1, 2] and found.as_numpy("half").dtype == np.float16
 
 
+def test_text_goes_in_json_too(ask):
+    given = [("x", "FP32", [1, 2]), ("n", "INT64", [1, 2]), ("s", "BYTES", ["a", "\u00e9"])]
+    inputs = [{"name": name, "datatype": kind, "shape": [2], "data": values} for name, kind, values in given]
+    sent = {"parameters": {"signature_name": "several"}, "inputs": inputs, "outputs": [{"name": "text"}]}
+    _, answer = ask("POST", "/v2/models/many/infer", sent)
+    assert answer["outputs"] == [{"name": "text", "datatype": "BYTES", "shape": [2], "data": ["a", "\u00e9"]}]
+
+
 def test_images(client):
     found = infer(client, "generator", seed=np.array([1, 2]), labels=np.array([0, 1]))
     assert found.as_numpy("images").shape == (2, 2, 2, 1)
