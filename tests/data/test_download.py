@@ -46,6 +46,11 @@ def test_the_watch_ends_what_shows_no_life_and_spares_what_does(tmp_path, later,
     assert _watched(tmp_path, later, arrivals, pause) == said
 
 
+def test_it_looks_once_a_second(tmp_path):
+    start, signs = time.monotonic(), download._signs_of_life(tmp_path)
+    assert [arrived for _, arrived in (next(signs), next(signs))] == [0, 0] and time.monotonic() - start > 1.9
+
+
 def test_without_a_network_one_line_within_twenty_seconds(tmp_path, monkeypatch):
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")

@@ -1,9 +1,13 @@
 """Terms that couple the examples of a batch: two replicas give the mean over their halves."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import toys
+
+from tfdfm.objectives.pull_away import PullAway
 
 RECIPES = {
     "pull_away": dict(
@@ -43,3 +47,10 @@ def test_the_whole_batch_on_one_replica_says_something_else():
         whole = toys.stepper(toys.trainer(**recipe), graph=False)(toys.batch())
         loss = f"generator/{term.removesuffix('_game')}"
         assert whole[loss] != pytest.approx(sum(float(half.logs[loss]) for half in halves(**recipe)) / 2, rel=1e-3)
+
+
+def test_pulling_away_by_hand():
+    """Of three samples' features two point the same way, the third is at right angles to both: 1 of 3 pairs."""
+    features = tf.constant([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0]])
+    loss = PullAway(0.6).generator_loss(SimpleNamespace(fake=SimpleNamespace(features=features)))
+    assert float(loss["pull_away"]) == pytest.approx(0.2)

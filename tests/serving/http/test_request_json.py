@@ -121,6 +121,7 @@ def test_several_inputs():
         ('{"inputs": ["1"]}', 'JSON Value: "1" is not'),
         ('{"inputs": [{"b64": "AA=="}]}', "JSON Value: an object of 1 is not"),
         ('{"inputs": 1e39}', "Cannot convert JSON value: 1e+39 to float32 without loss of precision"),
+        ('{"inputs": 3.4028236e38}', "Cannot convert JSON value: 3.4028236e+38 to float32 without loss of precision"),
         ('{"inputs": -16777217}', "Cannot convert JSON value: -16777217 to float32"),
         ('{"inputs": 1e400}', "1e400 is too large for a number"),
         ('{"inputs": 1' + "0" * 5000 + "}", "JSON Parse error"),
@@ -221,6 +222,10 @@ JSON = st.recursive(
 REQUESTS = st.dictionaries(st.sampled_from(["inputs", "instances", "examples", "context", "signature_name"]), JSON)
 BODIES = REQUESTS.map(json.dumps).map(str.encode) | JSON.map(json.dumps).map(str.encode) | st.binary(max_size=40)
 SIGNATURES = st.dictionaries(st.sampled_from("xyz"), st.sampled_from([*request_json.DTYPES, HALF]), min_size=1)
+
+
+def test_what_is_nearest_to_the_largest_number_is_it():
+    assert read('{"inputs": [3.40282356e38, -3.40282356e38]}')["x"].tolist() == [np.finfo("f").max, np.finfo("f").min]
 
 
 @CALM
