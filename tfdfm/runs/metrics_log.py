@@ -72,7 +72,10 @@ class MetricsLog:
 
 
 class TensorBoard:
-    """The run's TensorBoard: scalars and pictures."""
+    """The run's TensorBoard: scalars and pictures.
+
+    TensorFlow keeps every Python number that it made a tensor of, two kilobytes each: it is given NumPy's.
+    """
 
     def __init__(self, directory: Path, first_step: int):
         self._directory = directory
@@ -82,15 +85,15 @@ class TensorBoard:
             self._writer = tf.summary.create_file_writer(str(directory))
 
     def scalars(self, step: int, values: Mapping[str, float | int | None]) -> None:
-        with writing(self._directory), self._writer.as_default(step=step):
+        with writing(self._directory), self._writer.as_default(step=np.asarray(step)):
             for name, value in values.items():
                 if value is not None:
-                    tf.summary.scalar(name, value)
+                    tf.summary.scalar(name, np.float32(value))
             self._writer.flush()
 
     def image(self, step: int, image: np.ndarray, tag: str = "samples") -> None:
         """uint8 [H, W, C]."""
-        with writing(self._directory), self._writer.as_default(step=step):
+        with writing(self._directory), self._writer.as_default(step=np.asarray(step)):
             tf.summary.image(tag, image[None])
             self._writer.flush()
 
