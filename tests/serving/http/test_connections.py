@@ -91,6 +91,16 @@ def test_headers_that_drip(served):
         dripping.join(WAIT)
 
 
+def test_a_request_that_came_while_the_event_loop_was_busy(served):
+    with closing(opened(served)) as client:
+        time.sleep(SECONDS / 4)  # it is taken
+        busy = threading.Event()
+        served.loop.call_soon_threadsafe(lambda: (busy.set(), time.sleep(1.5 * SECONDS)))
+        assert busy.wait(WAIT)
+        client.sendall(b"GET /v1/models/line HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+
+
 def test_so_many_at_once_and_no_more(served):
     held = [opened(served) for _ in range(MOST)]
     for client in held:

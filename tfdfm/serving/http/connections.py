@@ -48,6 +48,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0  # bytes, when the time was last up
+        self._late_once = False
 
     def wait(self, seconds: float | None) -> None:
         """Closes the connection unless it is told otherwise in these seconds; None: it may take any time."""
@@ -55,13 +56,16 @@ class _Connection(asyncio.Protocol):
             self._timer.cancel()
         closed = self._transport is None or self._transport.is_closing()
         late = None if seconds is None or closed else asyncio.get_running_loop().call_later(seconds, self._late)
-        self._timer = late
+        self._timer, self._late_once = late, False
 
     def _late(self) -> None:
         unsent = self._transport.get_write_buffer_size()
         if unsent and unsent != self._unsent:  # the answer is on its way
             self._unsent = unsent
             self.wait(KEEP_ALIVE + self._owner.seconds)
+        elif not self._late_once:  # if it was the event loop that was late, what has come is read first
+            self._late_once = True
+            self._timer = asyncio.get_running_loop().call_later(self._owner.seconds / 4, self._late)
         else:
             self._transport.abort()
 
