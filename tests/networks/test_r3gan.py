@@ -59,6 +59,7 @@ def test_as_many_weights_as_their_cifar10_preset(classes):
     assert discriminator(tf.zeros([1, 32, 32, 3]), labels=labels).features.shape == (1, 768)
     blocks = 8 * (2 * 768 * 1536 + 96 * 9 * 16 * 16 + 2 * 1536)
     g_labels, d_labels = (10 * 64 + 64 * 768, 10 * 768 + 767 * 768) if classes else (0, 0)
+    assert generator.basis.numpy().std() == pytest.approx(1, rel=0.05)
     assert generator.count_params() == blocks + 16 * 768 + 64 * 768 + 768 * 3 + g_labels
     assert discriminator.count_params() == blocks + 3 * 768 + 16 * 768 + 768 + d_labels
 
