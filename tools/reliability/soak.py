@@ -10,8 +10,8 @@ version that is not served as told, a traceback in the server's log or growth is
 """
 
 import asyncio
+import contextlib
 import json
-import shutil
 import statistics
 import tempfile
 import time
@@ -22,7 +22,7 @@ import grpc
 import numpy as np
 import served
 from absl import flags
-from google.protobuf import text_format
+from published import Made, Operator
 from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_management_pb2,
@@ -30,12 +30,10 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
-from tensorflow_serving.config import model_server_config_pb2
 
 from tfdfm import cli
 from tfdfm.serving.models import tensors
 
-KINDS = 2
 WARM = 10.0  # minutes; a shorter soak has not warmed up and is not judged by its size
 STUCK = 6.0  # seconds between versions of `stuck`: the server waits five for the memory of one that was retired
 LATE = 30.0  # seconds until a change is served
@@ -64,54 +62,6 @@ def main(values: flags.FlagValues) -> int:
         soak.faults["a traceback in the log"] += 1
         print(log[log.index("Traceback") :][:4000])
     return soak.report(values.json)
-
-
-class Made:
-    """Versions to copy, and their images."""
-
-    def __init__(self, folder: Path):
-        import servables
-
-        self.paths = [served.export(folder / f"kind{kind}", kind) for kind in range(KINDS)]
-        self.images = [served.images(path) for path in self.paths]
-        self.gated, self.publish = servables.gated(folder / "gated"), servables.publish
-
-    def right(self, version: int | None) -> list[np.ndarray]:
-        return self.images if version is None else [self.images[version % KINDS]]
-
-
-class Operator:
-    """Publishes versions and changes the configuration."""
-
-    def __init__(self, made: Made, root: Path):
-        self.made, self.root, self.file = made, root, root / "models.config"
-        self.moving, self.stuck, self.labels, self.extra = 1, 1, 1, False  # newest versions; `stable` is labels
-        for name, numbers in {"moving": (1,), "labelled": (1, 2), "extra": (1,), "stuck": (1,)}.items():
-            for number in numbers:
-                self.publish(name, number)
-        self.write()
-
-    def base(self, name: str) -> Path:
-        return self.root if name == "moving" else self.root / name  # below the operator's: ReloadConfig may name them
-
-    def publish(self, name: str, number: int) -> None:
-        made = self.made.gated if name == "stuck" else self.made.paths[number % KINDS]
-        self.made.publish(made, self.base(name), number)
-        shutil.rmtree(self.base(name) / str(number - 3), ignore_errors=True)
-
-    def config(self) -> model_server_config_pb2.ModelServerConfig:
-        config = model_server_config_pb2.ModelServerConfig()
-        for name in ("moving", "labelled", "stuck", *(["extra"] if self.extra else [])):
-            one = config.model_config_list.config.add(name=name, base_path=str(self.base(name)))
-            if name == "labelled":
-                one.model_version_policy.specific.versions.extend([self.labels, self.labels + 1])
-                one.version_labels.update({"stable": self.labels, "canary": self.labels + 1})
-        return config
-
-    def write(self) -> None:
-        new = self.file.with_suffix(".new")
-        new.write_text(text_format.MessageToString(self.config()))
-        new.replace(self.file)
 
 
 class Soak:
@@ -162,10 +112,8 @@ class Soak:
     async def _watch(self) -> None:
         while not self.done.is_set():
             self.series.append((self._minute(), *self.server.size()))
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.done.wait(), min(30, self.values.minutes * 2))
-            except TimeoutError:
-                pass
         self.series.append((self._minute(), *self.server.size()))
 
     async def _client(self, number: int) -> None:
