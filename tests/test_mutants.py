@@ -48,7 +48,7 @@ def test_what_a_weak_test_lets_live_a_better_one_kills(run, tmp_path):
         ("weak", "return number // 2", "return None"): "lived",
         ("weak", "2", "3"): "lived",
     }
-    assert "room: 5 mutants, 2 killed, 3 lived" in said and "without a mutant" not in said
+    assert "room: 5 mutants, 2 killed, 3 lived, 0 ended not" in said and "without a mutant" not in said
     with (tmp_path / f"{TESTS}/room/test_weak.py").open("a") as file:
         file.write("    assert half(7) == 3\n")
     kinds, said = run("--rooms=room", "--again")

@@ -5,9 +5,10 @@
 
 A mutant has one operator, constant, argument, slice, statement or value changed; annotations, decorators and messages
 are left alone. Each room gives as many. The tests of its file run first, then those of the room that name the file,
-then the others, until one fails: at most --seconds, later half of that. A mutant with which the first of these do not
-end counts as killed, as a hang is; one that outlives all lives. The file keeps what is known, and the same command goes
-on from there; --again tries the others anew, on new tests. Each runs in a fork of one process that has imported --warm.
+then the others, until one fails: at most --seconds, later half of that. A mutant that outlives all lives. Where the
+first of these do not end it may be a hang or a slow machine: the report has them apart. The file keeps what is known,
+and the same command goes on from there; --again tries what was not killed anew, on new tests. Each runs in a fork of
+one process that has imported --warm.
 At the end the tests that killed run without a mutant: one that fails there killed nothing.
 """
 
@@ -39,6 +40,7 @@ OPERATORS = {
 }  # fmt: skip
 WARM = "pytest,hypothesis.stateful,tensorflow,keras,selenium.webdriver,scipy.stats,ml_collections,aiohttp.web,requests"
 WARM += ",tensorflow_serving.apis.prediction_service_pb2_grpc,tensorflow_datasets,optuna,matplotlib.pyplot,PIL.Image"
+KINDS = ("killed", "lived", "ended not")
 FAILED, NO_TESTS = 1, 5  # of pytest
 LEFT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
 ALONE = (ast.Raise, ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom)
@@ -240,10 +242,11 @@ def line(mutant: dict) -> str:
 
 
 def report(known: dict[str, dict], wrong: list[str]) -> Iterator[str]:
-    for room, count in Counter(each["room"] for each in known.values()).items():
-        lived = [each for each in known.values() if each["room"] == room and each["is"] == "lived"]
-        yield f"{room}: {count} mutants, {count - len(lived)} killed, {len(lived)} lived"
-        yield from map(line, lived)
+    for room in dict.fromkeys(each["room"] for each in known.values()):
+        of = [each for each in known.values() if each["room"] == room]
+        kinds = Counter(each["is"] for each in of)
+        yield f"{room}: {len(of)} mutants, " + ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+        yield from (line(each) for each in of if each["is"] != "killed")
     yield from (f"It fails without a mutant, too: {line(each)}" for each in known.values() if each["by"] in wrong)
 
 
