@@ -16,7 +16,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfdfm import cli, export
 from tfdfm import latents as z
 from tfdfm.errors import Failure, UsageError
-from tfdfm.sampling import saved_model
+from tfdfm.sampling import restore, saved_model
 from tfdfm.sampling.sampler import Local
 
 SEEDS = np.array([0, 1, -1, 2**63 - 1, -(2**63), 2**53 + 1, 12, 13, 14], np.int64)
@@ -103,6 +103,13 @@ def test_the_card_and_the_class_names_travel_along(exported, loaded):
     assert card["scores"] == {"inception_score": {"value": 3.5}}
     assert card["recipe"]["terms"] == list(trained.config.terms)
     assert (path / "assets" / "class_names.txt").read_text().splitlines() == list(trained.class_names)
+
+
+def test_a_checksum_is_of_the_weights():
+    one, other = exports.trained(), exports.trained()
+    assert restore.checksum(one) == restore.checksum(other) and len(restore.checksum(one)) == 64
+    other.generator.last.kernel.assign_add(tf.one_hot(0, other.generator.last.kernel.shape[-1]) * 1e-3)
+    assert restore.checksum(one) != restore.checksum(other)
 
 
 def test_saved_model_cli_runs_it(exported, tmp_path):
