@@ -18,6 +18,7 @@ from tfdfm import latents as z
 from tfdfm.errors import Failure, UsageError
 from tfdfm.sampling import restore, saved_model
 from tfdfm.sampling.sampler import Local
+from tfdfm.sampling.sources import Export
 
 SEEDS = np.array([0, 1, -1, 2**63 - 1, -(2**63), 2**53 + 1, 12, 13, 14], np.int64)
 LABELS = np.arange(len(SEEDS)) % 3
@@ -199,6 +200,21 @@ def test_a_version_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     with pytest.raises(Failure, match=f"^Cannot write {tmp_path}/file/new"):
         saved_model.write(exports.trained(), tmp_path / "file" / "new")
+
+
+def test_another_export_may_take_the_number_meanwhile(tmp_path, monkeypatch):
+    (tmp_path / "1" / "variables").mkdir(parents=True)
+    (tmp_path / "made").mkdir()
+    seen = iter([[], [1]])
+    monkeypatch.setattr(saved_model, "versions", lambda out: next(seen))
+    assert saved_model._numbered(tmp_path / "made", tmp_path) == tmp_path / "2"
+
+
+def test_an_unconditional_export_asks_for_no_labels(tmp_path):
+    trained = exports.trained()
+    found = Export(saved_model.write(trained, tmp_path))
+    assert found.num_classes == 0
+    np.testing.assert_allclose(found.images([3, -4]), Local(trained).images([3, -4]), atol=1e-5)
 
 
 def test_batch_norm_is_estimated_from_many_latents():
