@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tfdfm"
-GROUND = {"errors", "files", "cache", "progress", "arrays", "random", "latents", "images", "plugins", "version"}
+GROUND = {
+    "errors",
+    "files",
+    "cache",
+    "progress",
+    "arrays",
+    "random",
+    "latents",
+    "images",
+    "plugins",
+    "version",
+    "checksums",
+}
 ALLOWED = {  # room: what it may import beside itself
     **{name: {"errors", "files", "random"} for name in GROUND},
     "cli": {"errors"},
@@ -16,12 +28,12 @@ ALLOWED = {  # room: what it may import beside itself
     "networks": GROUND | {"classifiers"},
     "objectives": GROUND,
     "metrics": GROUND,
-    "recipes": {"errors", "networks", "objectives", "plugins"},
+    "recipes": {"errors", "files", "networks", "objectives", "plugins"},
     "classifiers": GROUND | {"data"},
     "training": GROUND | {"networks", "objectives", "recipes"},
     "client": {"errors"},
     "pretrained": {"errors"},
-    "serving": {"errors", "version"},
+    "serving": {"errors", "version", "checksums"},
 }
 ALLOWED["runs"] = GROUND | {"classifiers", "data", "metrics", "networks", "objectives", "recipes", "training"}
 ALLOWED["sampling"] = GROUND | {"networks", "recipes", "runs", "training"}

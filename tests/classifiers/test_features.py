@@ -68,6 +68,22 @@ def test_a_failure_leaves_nothing_that_is_read(images, tmp_path):
 def test_damage_is_one_line(images, tmp_path):
     features.cached(images, classifier(), cache_dir=str(tmp_path))
     (path,) = tmp_path.glob("*.npy")
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(Failure, match=f"{path.name} are damaged .*delete the file"):
-        features.cached(images, classifier(), cache_dir=str(tmp_path))
+    whole = path.read_bytes()
+    for damaged in (
+        b"",
+        whole[:-1],
+        whole[:-5],
+        whole + b"0",
+        *(_flipped(whole, place) for place in (3, 130, 999, -1)),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(Failure, match=f"{path.name} are damaged .*delete the file"):
+            features.cached(images, classifier(), cache_dir=str(tmp_path))
+    path.write_bytes(whole[:-4])  # as 0.1 wrote it
+    features.cached(images, classifier(), cache_dir=str(tmp_path))
+
+
+def _flipped(content: bytes, place: int) -> bytes:
+    changed = bytearray(content)
+    changed[place] ^= 4
+    return bytes(changed)

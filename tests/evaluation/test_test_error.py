@@ -2,6 +2,7 @@
 
 import json
 
+import commands
 import numpy as np
 import pytest
 
@@ -73,9 +74,7 @@ def test_a_run_that_tells_no_classes_has_no_test_error(made):
 
 def test_a_model_of_some_classes_is_tested_on_theirs_alone(run_dir):
     """What the run learned does not matter here: only which images are counted."""
-    path = run_dir / "config.json"
-    stored = json.loads(path.read_text())
-    path.write_text(json.dumps(stored | {"class_range": [2, 5]}))
+    commands.change(run_dir, class_range=[2, 5])
     error, record = Request(run_dir, None)._test_error()()
     labels = data.load("digits", image_size=8, split="test").labels
     assert record["images"] == np.sum((labels >= 2) & (labels < 5)) and 0 <= error <= 100

@@ -81,6 +81,14 @@ def lines(run_dir) -> list[dict]:
     return [row | {"images_per_second": 0} for row in metrics_log.read(Path(run_dir) / "metrics.jsonl")]
 
 
+def change(run_dir, **changes) -> None:
+    """Keys of a run's config.json, as one who edits it would."""
+    path = Path(run_dir) / "config.json"
+    stored = json.loads(path.read_text()) | changes
+    del stored["sha256"]
+    path.write_text(json.dumps(stored))
+
+
 def assert_same(run_dir, other):
     """The same newest weights, optimisers and counters, and the same metrics."""
     one, two = (checkpoints(directory)[-1] for directory in (run_dir, other))

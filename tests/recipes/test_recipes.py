@@ -116,6 +116,18 @@ def test_what_a_run_stores_comes_back_the_same(tmp_path, name):
     assert recipes.differences(config, recipes.check(recipes.read(path))) == []
 
 
+def test_a_digit_that_changed_is_found_and_may_be_meant(tmp_path):
+    config, path = recipes.check(recipes.recipe("digits")), tmp_path / "config.json"
+    recipes.write(path, config, {"count": 1})
+    assert recipes.differences(config, recipes.check(recipes.read(path))) == []
+    changed = path.read_text().replace('"sigma": 0.3', '"sigma": 0.7')
+    path.write_text(changed)
+    with pytest.raises(UsageError, match=f"^{path} is damaged, or was changed by hand: .* remove the line sha256"):
+        recipes.read(path)
+    path.write_text(json.dumps({key: value for key, value in json.loads(changed).items() if key != "sha256"}))
+    assert recipes.read(path).dfm.sigma == 0.7
+
+
 LIKE = {
     bool: st.booleans(),
     int: st.integers(),

@@ -1,8 +1,8 @@
 """Runs of systems with an encoder: data beside their reconstructions; and of those without a discriminator."""
 
-import json
 import shutil
 
+import commands
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,8 +79,7 @@ def test_features_of_an_encoder_are_separated_by_a_linear_machine(vae):
 
 def test_a_runs_few_labels_are_those_of_the_machine(vae, tmp_path):
     shutil.copytree(vae, tmp_path / "few")
-    path = tmp_path / "few" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_labelled": 100}))
+    commands.change(tmp_path / "few", num_labelled=100)
     network, _, training, held_out = Request(tmp_path / "few", None, num=20).evaluation(["separability"]).layers
     assert network == "encoder" and np.bincount(training.labels).tolist() == [10] * 10 and len(held_out.labels) == 179
 

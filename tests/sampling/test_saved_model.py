@@ -202,6 +202,16 @@ def test_a_version_appears_whole_or_not_at_all(tmp_path, monkeypatch):
         saved_model.write(exports.trained(), tmp_path / "file" / "new")
 
 
+def test_what_a_killed_export_left_goes_with_the_next_after_a_day(tmp_path):
+    old, new = tmp_path / ".export-old", tmp_path / ".export-new"
+    for path in (old, new):
+        path.mkdir()
+        (path / "half").write_bytes(b"1")
+    os.utime(old, (0, 0))
+    saved_model.publish(tmp_path, lambda path: (path / "file").write_bytes(b"2"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".export-new", "1"]
+
+
 def test_another_export_may_take_the_number_meanwhile(tmp_path, monkeypatch):
     (tmp_path / "1" / "variables").mkdir(parents=True)
     (tmp_path / "made").mkdir()

@@ -13,11 +13,12 @@ from running import config, serving
 
 import tfdfm
 from tfdfm import client, data
-from tfdfm.errors import UsageError
+from tfdfm.errors import Failure, UsageError
 from tfdfm.evaluation.image_sets import Stored
 from tfdfm.sampling import restore
 from tfdfm.sampling.sampler import Local
 from tfdfm.sampling.sources import Export, ImageSource
+from tfdfm.serving.models.saved_model import SavedModelBundle
 
 TOY = commands.TOY | {"jit": "off", "conditional": True, "steps": 1}
 
@@ -74,11 +75,24 @@ def test_an_export_is_the_newest_version_by_number(sources, tmp_path):
 
 def test_a_run_of_any_precision_draws_in_float32(sources, tmp_path):
     copy = shutil.copytree(sources["run_dir"], tmp_path / "copy")
-    text = (copy / "config.json").read_text()
-    (copy / "config.json").write_text(text.replace('"precision": "float32"', '"precision": "mixed_bfloat16"'))
+    commands.change(copy, precision="mixed_bfloat16")
     found = restore.load(copy)
     assert found.config.precision == "float32" and {of.compute_dtype for of in found.generator.layers} == {"float32"}
     np.testing.assert_array_equal(Local(found).images([1, 2], [3, 4]), sources["run"].images([1, 2], [3, 4]))
+
+
+@pytest.mark.parametrize(
+    "file", ["saved_model.pb", "variables/variables.index", "assets/model_card.json", "SHA256SUMS"]
+)
+def test_a_changed_export_is_named_and_not_loaded(sources, tmp_path, file):
+    copy = shutil.copytree(sources["run_dir"].parent / "export", tmp_path / "export") / "1"
+    changed = bytearray((copy / file).read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (copy / file).write_bytes(changed)
+    name = f"{copy / file} is damaged: it is not as SHA256SUMS says. Put" if file != "SHA256SUMS" else "Put the folder"
+    for load in (Export, SavedModelBundle):
+        with pytest.raises(Failure, match=name):
+            load(copy)
 
 
 def test_what_is_no_export_is_one_line(tmp_path):

@@ -233,14 +233,14 @@ def test_workers_are_told_to_stop_and_their_failures_are_one(start, tmp_path):
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     process.terminate()
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 143 and said.count("Stopped by SIGTERM; the same command goes on") == 2, said
     assert {trial.state.name for trial in study(tmp_path).trials} == {"FAIL"}
     (tmp_path / "here" / "checkpoints").mkdir()
     for run_dir in tmp_path.glob("here/*/config.json"):
         run_dir.write_text("{")
     process = start("--workers=2", "--num=2", "--config.steps=100000")
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 1 and "2 of 2 workers failed" in said, said
 
 

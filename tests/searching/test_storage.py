@@ -154,7 +154,7 @@ def test_a_process_that_slept_too_long_ends_before_it_does_harm(study, owner):
     owner.send_signal(signal.SIGSTOP)
     waited(study)
     owner.send_signal(signal.SIGCONT)
-    _, said = owner.communicate(timeout=60)
+    _, said = owner.communicate(timeout=300)
     assert owner.returncode == 1 and b"trial 0 was taken over" in said
 
 
@@ -192,6 +192,9 @@ def test_a_damaged_journal_and_a_folder_that_cannot_be_written(tmp_path):
         '{"op_code": 0, "worker_id": "a", "study_name": "here", "directions": [1]}\nnoise\n{"op_code": 1}\n'
     )
     with pytest.raises(UsageError, match="study.journal is damaged .*: expected a journal of tfdfm.search. Remove it"):
+        storage.opened(tmp_path, None, write=True)
+    path.write_text('{"op_code": 0, "worker_id": "a", "study": "here", "directions": [1]}\n')
+    with pytest.raises(UsageError, match="study.journal is damaged .KeyError.'study_name'.*: expected a journal"):
         storage.opened(tmp_path, None, write=True)
     path.rename(tmp_path / "a")
     with pytest.raises(Failure, match="Cannot write .*a/here/study.journal: Not a directory"):

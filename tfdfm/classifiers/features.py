@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +15,7 @@ from tfdfm.classifiers.binding import Classifier
 from tfdfm.errors import Failure
 
 BATCH = 64
+_CRC = struct.Struct("<I")  # of the numbers, behind them
 
 
 class Features(NamedTuple):
@@ -83,14 +86,17 @@ def _rows(pixels: np.ndarray, classifier: Classifier, progress: Callable[[int], 
 
 
 def _write(target: Path, pixels: np.ndarray, classifier: Classifier, progress: Callable[[int], None]) -> None:
-    width = None
+    width, crc = None, 0
     with cache.writing(f"the features {target}"), files.whole(target) as file:
         for rows in _rows(pixels, classifier, progress):
             if width is None:
                 width = rows.shape[1]
                 about = {"descr": "<f4", "fortran_order": False, "shape": (len(pixels), width)}
                 np.lib.format.write_array_header_1_0(file, about)
-            file.write(np.ascontiguousarray(rows, "<f4"))
+            data = np.ascontiguousarray(rows, "<f4").tobytes()
+            file.write(data)
+            crc = zlib.crc32(data, crc)
+        file.write(_CRC.pack(crc))
 
 
 def _read(target: Path, count: int) -> np.ndarray:
@@ -98,6 +104,21 @@ def _read(target: Path, count: int) -> np.ndarray:
         rows = np.load(target, mmap_mode="r")
         if rows.ndim != 2 or len(rows) != count:
             raise ValueError(f"expected {count} rows, found {list(rows.shape)}")
-    except (OSError, ValueError) as error:
+        _check(target, rows)
+    except (OSError, ValueError, EOFError) as error:
         raise Failure(f"The features {target} are damaged ({error}): delete the file, and it is made again.") from error
     return rows
+
+
+def _check(target: Path, rows: np.ndarray) -> None:
+    """Raises ValueError: the numbers are not as written. Files of 0.1 have no checksum."""
+    crc = 0
+    with open(target, "rb") as file:
+        file.seek(rows.offset)
+        left = rows.nbytes
+        while left:
+            block = file.read(min(left, 1 << 24))
+            crc, left = zlib.crc32(block, crc), left - len(block)
+        tail = file.read()
+    if tail and tail != _CRC.pack(crc):
+        raise ValueError("their checksum is of others")

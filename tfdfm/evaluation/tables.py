@@ -52,7 +52,7 @@ def _group(run_dir: Path, step: int) -> tuple[str, str, str]:
         raise UsageError(
             f"Expected runs of tfdfm.train in --compare, given {run_dir}, which has no good config.json."
         ) from None
-    config.pop("steps", None)
+    config = {key: value for key, value in config.items() if key not in ("steps", "sha256")}
     return run_dir.name.removesuffix(f"-seed{seed}"), f"{seen:,}", json.dumps(config, sort_keys=True)
 
 

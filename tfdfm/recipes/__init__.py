@@ -3,7 +3,7 @@
 from tfdfm.recipes.checks import check
 from tfdfm.recipes.keys import defaults, override, parse
 from tfdfm.recipes.lookup import FALLBACK, folder, grid, names, recipe, select
-from tfdfm.recipes.stored import differences, of_json, read
+from tfdfm.recipes.stored import differences, of_json, read, write
 
 __all__ = [
     "FALLBACK",
@@ -19,4 +19,5 @@ __all__ = [
     "read",
     "recipe",
     "select",
+    "write",
 ]

@@ -1,12 +1,13 @@
 """The recipe that a run keeps, and the differences of two recipes."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from tfdfm import networks, objectives
+from tfdfm import files, networks, objectives
 from tfdfm.errors import UsageError
 from tfdfm.recipes.keys import complete, defaults, flat
 
@@ -22,13 +23,28 @@ NETWORKS_RENAMED = {
 }
 
 
+def write(path: Path, config: ConfigDict, about: dict) -> None:
+    """Writes config.json: the recipe, what is known of the data, and the digest of both. Raises Failure."""
+    stored = files.finite(config.to_dict() | {"data": about})
+    files.write_json(path, stored | {"sha256": _digest(stored)})
+
+
 def read(path: Path) -> ConfigDict:
-    """A run's config.json as a recipe. Raises UsageError: it is not JSON; and as `of_json`."""
+    """A run's config.json as a recipe. Raises UsageError: it is not JSON, or not as it was written; as `of_json`."""
     try:
         stored = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from None
+    if isinstance(stored, dict) and (written := stored.pop("sha256", None)) and written != _digest(stored):
+        raise UsageError(
+            f"{path} is damaged, or was changed by hand: its sha256 is of something else. Restore it, or remove the "
+            "line sha256 to take it as it is."
+        )
     return of_json(stored, path)
+
+
+def _digest(stored: dict) -> str:
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:

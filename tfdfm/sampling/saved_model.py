@@ -4,14 +4,16 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from tfdfm import files, latents
+from tfdfm import checksums, files, latents
 from tfdfm.networks.layers import BatchStatistics
 from tfdfm.sampling.restore import Trained
 from tfdfm.sampling.sampler import Sampler
@@ -19,6 +21,7 @@ from tfdfm.sampling.sources import BATCH
 from tfdfm.version import __version__
 
 CARD, CLASSES = "model_card.json", "class_names.txt"
+ABANDONED = 24 * 3600  # seconds without a change
 
 
 def card(trained: Trained, scores: Mapping) -> dict:
@@ -89,6 +92,10 @@ def publish(out: Path, fill: Callable[[Path], None]) -> Path:
     """The next version's folder of OUT, there once it is filled. Raises Failure, and whatever `fill` does."""
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
+        for left in out.glob(".export-*"):  # by one that was killed
+            with suppress(OSError):  # gone meanwhile
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(left)
         temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=out))  # no integer: no version yet
         try:
             fill(temporary)
@@ -109,14 +116,15 @@ def _save(sampler: Sampler, path: Path, page: str) -> None:
         setattr(sampler, name, function)
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(sampler, str(path), signatures=signatures, options=options)
-    if page:
-        (path / "README.md").write_text(page)
     extra = path / "assets.extra"
     extra.mkdir()
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as file:
         for name, function in signatures.items():
             for rows in (1, BATCH):
                 file.write(_warmup(name, function.input_signature[0], rows).SerializeToString())
+    checksums.write(path)
+    if page:  # which its owner may change
+        (path / "README.md").write_text(page)
 
 
 def _warmup(name: str, specs: dict[str, tf.TensorSpec], rows: int) -> prediction_log_pb2.PredictionLog:

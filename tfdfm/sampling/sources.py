@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
+from tfdfm import checksums
 from tfdfm.errors import Failure, UsageError
 
 BATCH = 64  # rows that a generator runs at once
@@ -76,6 +77,7 @@ class Export(Signatures):
 
     def __init__(self, directory: Path):
         path = _version(directory)
+        checksums.check(path)
         try:
             self._model = tf.saved_model.load(str(path))  # its variables live as long
         except Exception as error:  # whatever a damaged file brings

@@ -100,8 +100,10 @@ def opened(directory: Path, storage: str | None, *, write: bool) -> Journal | Da
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return Journal(path)
-        except ValueError as error:
-            raise UsageError(f"{path} is damaged ({error}): expected a journal of tfdfm.search. Remove it.") from None
+        except OSError:
+            raise
+        except Exception as error:  # whatever a damaged line brings
+            raise UsageError(f"{path} is damaged ({error!r}): expected a journal of tfdfm.search. Remove it.") from None
 
 
 def _database(url: str) -> Database:

@@ -6,6 +6,7 @@ import grpc
 import numpy as np
 import pytest
 import servables
+import tensorflow as tf
 from servables import floats
 
 from tfdfm.errors import Failure
@@ -116,6 +117,21 @@ def test_inputs_of_different_sizes_are_not_merged(many):
 def test_labels_out_of_range_are_refused(generator, name, label):
     message = refused(generator, name, seed=np.array([1, 2, 3]), labels=np.array([0, label, -7]))
     assert message == f"Expected labels in [0, 3), given {label}."
+
+
+def test_a_model_that_can_touch_files_is_named(tmp_path, caplog):
+    SavedModelBundle(servables.line(tmp_path / "1")).close()
+    SavedModelBundle(servables.generator(tmp_path / "2")).close()
+    SavedModelBundle(servables.gated(tmp_path / "3")).close()
+    module = tf.Module()
+    module.read = tf.function(lambda path: {"y": tf.io.read_file(path[0])[None]}, [tf.TensorSpec([None], tf.string)])
+    tf.saved_model.save(module, str(tmp_path / "4"), {"serving_default": module.read})
+    SavedModelBundle(tmp_path / "4").close()
+    said = [line.getMessage() for line in caplog.records if line.name == "root"]
+    assert said == [
+        f"{tmp_path / number} can touch files of this user: it has {name}."
+        for number, name in (("3", "MatchingFiles"), ("4", "ReadFile"))
+    ]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -1,7 +1,10 @@
 """The SavedModel bundle: one version of a model in memory, with its session, signatures and card."""
 
 import gc
+import itertools
 import json
+import logging
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -9,14 +12,19 @@ from typing import NamedTuple
 import grpc
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
+from tfdfm import checksums
 from tfdfm.errors import Failure
 from tfdfm.serving.status import CODES, StatusError, invalid
 
 v1 = tf.compat.v1
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 _INIT = "__saved_model_init_op"
+_FILES = re.compile(
+    r"ReadFile|WriteFile|MatchingFiles|PrintV2|LookupTableExport.*|(Save|Load)Dataset.*|.*(Reader|RecordDataset)(V\d)?"
+)
 
 
 class LoadOptions(NamedTuple):
@@ -98,6 +106,7 @@ class SavedModelBundle:
 
     def __init__(self, path: Path, options: LoadOptions = DEFAULTS):
         """Raises StatusError, Failure."""
+        checksums.check(path)
         self.path, self.options, self.card = path, options, _card(path)
         config = v1.ConfigProto(allow_soft_placement=True, gpu_options=v1.GPUOptions(allow_growth=True))
         config.MergeFrom(options.session)
@@ -111,6 +120,8 @@ class SavedModelBundle:
     def _load(self) -> None:
         try:
             meta = v1.saved_model.loader.load(self._session, self.options.tags, str(self.path))
+            if found := _file_operations(meta.graph_def):
+                logging.warning("%s can touch files of this user: it has %s.", self.path, ", ".join(found))
             self.signatures = {
                 name: Signature(name, definition, self._session, self.card, self.options)
                 for name, definition in meta.signature_def.items()
@@ -133,6 +144,12 @@ class SavedModelBundle:
         self.signatures = {}
         del self._session
         gc.collect()  # graphs are full of cycles
+
+
+def _file_operations(graph: graph_pb2.GraphDef) -> list[str]:
+    """Operations of a model that read or write files when it is asked, beside those that every SavedModel loads by."""
+    nodes = itertools.chain(graph.node, *(function.node_def for function in graph.library.function))
+    return sorted({node.op for node in nodes if _FILES.fullmatch(node.op)})
 
 
 def _callable(definition: meta_graph_pb2.SignatureDef, session: v1.Session) -> Callable[..., list[np.ndarray]]:
