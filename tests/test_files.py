@@ -11,6 +11,15 @@ from tfdfm import files
 from tfdfm.errors import Failure
 
 
+def test_folders_are_on_the_disk_before_what_is_in_them(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(files, "sync", lambda path: synced.append((path, sorted(each.name for each in path.iterdir()))))
+    files.make_folder(tmp_path / "a" / "b")
+    assert sorted(synced) == [(tmp_path, ["a"]), (tmp_path / "a", ["b"])]
+    files.make_folder(tmp_path / "a" / "b")
+    assert len(synced) == 2
+
+
 def test_a_file_appears_at_the_end_and_over_what_a_killed_writer_left(tmp_path):
     path = tmp_path / "a.bin"
     (tmp_path / ".a.bin.writing").write_bytes(b"half of an older and longer file")

@@ -31,7 +31,7 @@ def once(directory: Path, name: str, there: Callable[[], bool], make: Callable[[
         return
     lock = FileLock(directory / f"{name}.lock")
     with writing(f"the cache {lock.lock_file}"):
-        directory.mkdir(parents=True, exist_ok=True)
+        files.make_folder(directory)
         try:
             lock.acquire(timeout=0)
         except Timeout:

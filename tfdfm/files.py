@@ -41,6 +41,14 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Makes it where it is not there yet, and those above it; each is on the disk when this returns."""
+    above = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in above:
+        sync(each.parent)
+
+
 def write_json(path: Path, value: Any) -> None:
     """The value by `finite`, indented. Raises Failure: the disk refuses."""
     with writing(path), whole(path) as file:

@@ -63,6 +63,6 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     path = Path(path)
     data = tf.io.encode_png(image).numpy()
     with files.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         with files.whole(path) as file:
             file.write(data)

@@ -66,6 +66,16 @@ def test_the_best_is_a_copy_of_its_own_and_the_only_one(tmp_path):
     assert Checkpoints(tmp_path / "best", variables).restore() == int(variables["step"].numpy()) == 4
 
 
+def test_an_old_one_is_not_half_removed_under_its_name(tmp_path, monkeypatch):
+    """What a loss of power may undo: a rename that is not on the disk yet, of what is emptied already."""
+    done, saver = [], Checkpoints(tmp_path, state(1), keep=1)
+    saver.save(1)
+    monkeypatch.setattr(files, "sync", lambda path: done.append(path))
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **kwargs: done.append(f"removed {path.name}"))
+    saver.save(2)
+    assert done[-4:] == [tmp_path, "removed .writing", tmp_path, "removed .writing"]
+
+
 def test_only_the_chief_writes(tmp_path):
     Checkpoints(tmp_path / "a", state(1), chief=False).save(1)
     assert not (tmp_path / "a").exists()

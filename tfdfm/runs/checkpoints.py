@@ -122,7 +122,7 @@ class Checkpoints:
             try:
                 if temporary.exists():
                     shutil.rmtree(temporary)
-                temporary.mkdir(parents=True)
+                files.make_folder(temporary)
                 yield temporary
                 for file in [*temporary.iterdir(), temporary]:
                     files.sync(file)
@@ -149,6 +149,7 @@ class Checkpoints:
             doomed = self.directory / _TEMPORARY  # moved first: half a checkpoint never bears a good name
             with writing(self.directory):
                 path.replace(doomed)
+                files.sync(self.directory)
             shutil.rmtree(doomed, ignore_errors=True)
 
     def _load(self, path: Path, part: bool) -> list[tf.Tensor] | None:

@@ -45,10 +45,11 @@ class MetricsLog:
     def __init__(self, path: str | os.PathLike, after_step: int):
         self.path = Path(path)
         with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            files.make_folder(self.path.parent)
             if self.path.exists():
                 self._cut(after_step)
             self.path.touch()
+            files.sync(self.path.parent)
 
     def write(self, step: int, values: Mapping[str, float | int | None]) -> None:
         """Appends one line at once. Floats of any width come back bit for bit."""

@@ -215,8 +215,8 @@ def record(run_dir: Path, config: ConfigDict, images: data.Images, *, write: boo
         _compare(path, config, about)
     if write:
         with writing(run_dir):
-            run_dir.mkdir(parents=True, exist_ok=True)
-        files.write_json(path, config.to_dict() | {"data": about})
+            files.make_folder(run_dir)
+        recipes.write(path, config, about)
 
 
 def _compare(path: Path, config: ConfigDict, about: dict):

@@ -33,6 +33,7 @@ def started(run_dir: Path, step: int, replicas: int, jit: bool, config: Mapping)
     if changed := [f"{key}: {last[key]} -> {about[key]}" for key in NUMERIC if last.get(key, about[key]) != about[key]]:
         logging.warning("Not as at the last start: %s. Results agree to rounding, not to the bit.", "; ".join(changed))
     log.write(step, about)
+    log.sync()
 
 
 def machine() -> dict[str, object]:
@@ -66,6 +67,7 @@ class Warnings:
         logging.warning("Step %d: %s", step, text)
         if self._file:
             self._file.write(step, {"kind": kind, "text": text})
+            self._file.sync()  # it is not said again
 
 
 def _cpu() -> str:
