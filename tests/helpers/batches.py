@@ -43,6 +43,8 @@ def run(test, machine, **limits):
                 return await test(queue)
             finally:
                 machine.gate.set()
+                while machine.users:  # pieces of a request that was refused for another piece
+                    await asyncio.sleep(0.001)
 
     value = asyncio.run(main())
     assert machine.users == 0

@@ -118,6 +118,7 @@ def test_what_a_run_stores_comes_back_the_same(tmp_path, name):
 
 def test_a_digit_that_changed_is_found_and_may_be_meant(tmp_path):
     config, path = recipes.check(recipes.recipe("digits")), tmp_path / "config.json"
+    config.dfm.sigma = 0.3
     recipes.write(path, config, {"count": 1})
     assert recipes.differences(config, recipes.check(recipes.read(path))) == []
     changed = path.read_text().replace('"sigma": 0.3', '"sigma": 0.7')
