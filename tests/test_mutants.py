@@ -60,6 +60,7 @@ def test_a_test_that_fails_anyway_kills_nothing(run, tmp_path):
     assert run("--rooms=room")[1].count(f"It fails without a mutant, too: {CODE}/room/weak.py:2") == 3
 
 
+@pytest.mark.whole
 def test_what_does_not_end_is_told(run):
     kinds, _ = run("--rooms=endless", "--seconds=5")
     assert kinds["spin", "turns -= 1", "turns += 1"] == "ended not"

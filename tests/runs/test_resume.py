@@ -73,6 +73,7 @@ def test_killed_by_the_clock_it_ends_as_if_it_was_not(tmp_path, whole, begun):
     commands.assert_same(tmp_path / "run", whole)
 
 
+@pytest.mark.whole
 def test_the_same_command_twice_gives_the_same_run(tmp_path, whole):
     commands.run(commands.train(tmp_path / "run", steps=STEPS))
     commands.assert_same(tmp_path / "run", whole)

@@ -49,7 +49,7 @@ def test_a_step_of_three_moves_is_two_of_the_critic_alone_and_one_of_all():
     assert logs["generator/nonsaturating"] == pytest.approx(expected["generator/nonsaturating"], rel=1e-4)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.whole)])
 def test_alternating_the_others_move_on_fresh_latents_against_the_moved_critic(jit):
     """Played by a trainer of one move a step: all but the critic are put back after two, the critic after the third."""
     tested, played = toys.trainer(n_critic=2, play="alternating", jit=jit), toys.trainer(jit=jit)

@@ -59,7 +59,7 @@ def one_frozen():
     return toys.state(trainer), logs
 
 
-@pytest.mark.parametrize("mode", ["graph", "xla"])
+@pytest.mark.parametrize("mode", ["graph", pytest.param("xla", marks=pytest.mark.whole)])
 def test_graph_xla_and_eager_agree(one_frozen, mode):
     trainer = warm(toys.trainer(jit=mode == "xla", batch_norm="frozen", **FULL))
     step = toys.stepper(trainer)
@@ -84,7 +84,7 @@ def test_two_replicas_are_one_when_batch_norm_is_synchronised(mirrored):
     agree(toys.state(two), toys.state(one), 1e-5)
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("mode", ["eager", "graph", pytest.param("xla", marks=pytest.mark.whole)])
 def test_parts_of_a_batch_are_the_whole_when_batch_norm_is_frozen(one_frozen, mode):
     trainer = warm(toys.trainer(jit=mode == "xla", batch_norm="frozen", accumulate=4, **FULL))
     step = toys.stepper(trainer, graph=mode != "eager")
