@@ -1,11 +1,9 @@
 """The callbacks of a run, on a model of one weight."""
 
 import io
-import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -229,18 +227,16 @@ def test_a_second_signal_ends_at_once_even_within_a_call(tmp_path, started):
 
 
 def test_two_workers_stop_together_when_one_is_told(tmp_path):
-    with socket.socket() as one, socket.socket() as other:
-        ports = [s.bind(("localhost", 0)) or s.getsockname()[1] for s in (one, other)]
-    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    import cluster  # not of this file as a program
+
     workers = [
         subprocess.Popen(
             [sys.executable, __file__, tmp_path, "0.1"],
-            env=os.environ
-            | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})},
+            env=os.environ | task,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for index in range(2)
+        for task in cluster.tasks(2)
     ]
     try:
         assert "step 1/" in workers[0].stdout.readline()

@@ -1,12 +1,11 @@
 """Two worker processes on one machine train and agree, with each other and with one process (issue 2, point 4)."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import cluster
 import numpy as np
 import pytest
 
@@ -57,23 +56,13 @@ def start(folder, name, **environment):
         )
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    ports = [s.bind(("localhost", 0)) or s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 @pytest.mark.slow
 def test_two_workers_agree_with_each_other_and_with_one_process(tmp_path):
     (tmp_path / "toy.py").write_text(RECIPE)
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
-    tasks = [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in range(2)]
     processes = [start(tmp_path, "one")]
     try:
         assert processes[0].wait(150) == 0, (tmp_path / "one.log").read_text()[-3000:]
-        processes += [start(tmp_path, f"worker{i}", TF_CONFIG=task) for i, task in enumerate(tasks)]
+        processes += [start(tmp_path, f"worker{i}", **task) for i, task in enumerate(cluster.tasks(2))]
         for index, process in enumerate(processes[1:]):
             assert process.wait(240) == 0, (tmp_path / f"worker{index}.log").read_text()[-3000:]
     finally:

@@ -93,9 +93,9 @@ def _write(target: Path, pixels: np.ndarray, classifier: Classifier, progress: C
                 width = rows.shape[1]
                 about = {"descr": "<f4", "fortran_order": False, "shape": (len(pixels), width)}
                 np.lib.format.write_array_header_1_0(file, about)
-            data = np.ascontiguousarray(rows, "<f4").tobytes()
-            file.write(data)
-            crc = zlib.crc32(data, crc)
+            rows = np.ascontiguousarray(rows, "<f4")
+            file.write(rows)
+            crc = zlib.crc32(rows, crc)
         file.write(_CRC.pack(crc))
 
 
@@ -113,12 +113,10 @@ def _read(target: Path, count: int) -> np.ndarray:
 def _check(target: Path, rows: np.ndarray) -> None:
     """Raises ValueError: the numbers are not as written. Files of 0.1 have no checksum."""
     crc = 0
+    for block in arrays.blocks(len(rows)):
+        crc = zlib.crc32(np.ascontiguousarray(rows[block]), crc)
     with open(target, "rb") as file:
-        file.seek(rows.offset)
-        left = rows.nbytes
-        while left:
-            block = file.read(min(left, 1 << 24))
-            crc, left = zlib.crc32(block, crc), left - len(block)
+        file.seek(rows.offset + rows.nbytes)
         tail = file.read()
     if tail and tail != _CRC.pack(crc):
         raise ValueError("their checksum is of others")

@@ -122,7 +122,8 @@ class Checkpoints:
             try:
                 if temporary.exists():
                     shutil.rmtree(temporary)
-                files.make_folder(temporary)
+                files.make_folder(self.directory)
+                temporary.mkdir()
                 yield temporary
                 for file in [*temporary.iterdir(), temporary]:
                     files.sync(file)

@@ -3,8 +3,10 @@
 import asyncio
 from typing import NamedTuple
 
+import draws
 import grpc
 import numpy as np
+from draws import one
 from google.protobuf import message_factory
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import (
@@ -39,10 +41,6 @@ class Case(NamedTuple):
     squeezed: bool = False
     deadline: float = 30.0
     allowed: frozenset[str] = frozenset(REFUSED)
-
-
-def one(rng: np.random.Generator, values: list):
-    return values[rng.integers(len(values))]
 
 
 def valid(rng: np.random.Generator) -> predict_pb2.PredictRequest:
@@ -107,19 +105,7 @@ def place(rng: np.random.Generator, spec) -> None:
 
 def torn(rng: np.random.Generator) -> Case:
     """Bytes of a valid request, some of them changed, cut, doubled."""
-    sent = bytearray(valid(rng).SerializeToString())
-    for _ in range(rng.integers(1, 5)):
-        at = int(rng.integers(len(sent) or 1))
-        change = rng.integers(4)
-        if change == 0 and sent:
-            sent[at % len(sent)] = rng.integers(256)
-        elif change == 1:
-            del sent[at:]
-        elif change == 2:
-            sent[at:at] = rng.bytes(int(rng.integers(1, 9)))
-        else:
-            sent += sent[at:]
-    return Case("Predict, torn bytes", METHODS[0], bytes(sent))
+    return Case("Predict, torn bytes", METHODS[0], draws.torn(rng, valid(rng).SerializeToString()))
 
 
 def noise(rng: np.random.Generator) -> Case:

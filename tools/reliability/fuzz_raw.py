@@ -8,7 +8,8 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-from fuzz_rest import PREDICT, one
+from draws import one
+from fuzz_rest import PREDICT
 
 ANSWER = re.compile(rb"HTTP/1\.[01] (\d{3})")
 INNER = b"GET /v1/models/default HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -5,7 +5,9 @@ import json
 import zlib
 from typing import NamedTuple
 
+import draws
 import numpy as np
+from draws import one
 
 PREDICT, INFER = "/v1/models/default:predict", "/v2/models/default/infer"
 SIGNATURES = ["serving_default", "png", "unconditional", "from_latents", "latents", "none", "\x00", 3, None, "\ud800"]
@@ -51,10 +53,6 @@ class Case(NamedTuple):
     good: bool = False  # it must be answered with 200
 
 
-def one(rng: np.random.Generator, values: list):
-    return values[rng.integers(len(values))]
-
-
 def post(body: bytes, path: str = PREDICT, **headers: str) -> bytes:
     lines = {"Host": "here", "Content-Length": str(len(body)), "Connection": "close"} | {
         name.replace("_", "-"): value for name, value in headers.items()
@@ -91,17 +89,8 @@ def mutated(rng: np.random.Generator) -> Case:
 
 
 def torn(rng: np.random.Generator) -> Case:
-    body = bytearray(json.dumps(valid(rng)).encode())
-    for _ in range(rng.integers(1, 5)):
-        at = int(rng.integers(len(body) or 1))
-        change = rng.integers(3)
-        if change == 0 and body:
-            body[at % len(body)] = rng.integers(256)
-        elif change == 1:
-            del body[at:]
-        else:
-            body[at:at] = rng.bytes(int(rng.integers(1, 9)))
-    return Case("JSON, torn bytes", (post(bytes(body), one(rng, [PREDICT, INFER])),))
+    body = draws.torn(rng, json.dumps(valid(rng)).encode(), 3)
+    return Case("JSON, torn bytes", (post(body, one(rng, [PREDICT, INFER])),))
 
 
 def numbers(rng: np.random.Generator) -> Case:

@@ -91,6 +91,11 @@ def outcome(folder: Path) -> dict[str, object]:
     return found
 
 
+def differences(expected: dict[str, object], found: dict[str, object]) -> list[str]:
+    """The names of files that are not so in both outcomes."""
+    return sorted(name for name in expected | found if expected.get(name) != found.get(name))
+
+
 def start(command: list[str], folder: Path, prefix: Sequence[str] = ()) -> subprocess.Popen:
     """The command in a process group of its own; its output and its cache lie in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,9 +185,9 @@ def main(parsed: flags.FlagValues) -> int:
                 count = min(KILLS_A_CHAIN, parsed.kills - done)
                 fell[kind].update(chain(job, folder, seconds, changes, count, rng))
                 found, _ = finished(job, folder)
-                differences = sorted(key for key in expected | found if expected.get(key) != found.get(key))
-                print(f"{kind}: {dict(fell[kind])}", *differences, flush=True)
-                wrong += bool(differences)
+                other = differences(expected, found)
+                print(f"{kind}: {dict(fell[kind])}", *other, flush=True)
+                wrong += bool(other)
                 done = sum(map(Counter.total, fell.values()))
                 shutil.rmtree(folder)
     print(f"{done} kills, {wrong} chains ended otherwise than what was never killed.")

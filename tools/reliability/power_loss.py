@@ -26,9 +26,8 @@ CALLS = (
 )
 SETTINGS = kills.DENOISER | {"steps": 60, "ema_decay": 0.9}
 _CALL = re.compile(r"(\w+)\((.*)\)\s+= (\d+)")
-_TEXT = re.compile(
-    r'(?:(?:AT_FDCWD|\d+)<((?:\\x\w\w)*)>, )?"((?:\\x\w\w)*)"'
-)  # of strace -y -xx: a path, perhaps after its folder's
+# Of strace -y -xx: a path, perhaps after its folder's.
+_TEXT = re.compile(r'(?:(?:AT_FDCWD|\d+)<((?:\\x\w\w)*)>, )?"((?:\\x\w\w)*)"')
 _FILE = re.compile(r"(\d+)<((?:\\x\w\w)+)>")
 
 
@@ -110,11 +109,9 @@ class Recorder:
 
     def _parts(self, path: str) -> list[str] | None:
         """Below the top; None: it is elsewhere."""
-        return (
-            [each for each in path[len(self._top) :].split("/") if each]
-            if f"{path}/".startswith(self._top + "/")
-            else None
-        )
+        if not f"{path}/".startswith(self._top + "/"):
+            return None
+        return [each for each in path[len(self._top) :].split("/") if each]
 
     def _node(self, parts: list[str]) -> int | None:
         node = 0
@@ -297,7 +294,7 @@ def main(parsed: flags.FlagValues) -> int:
             counts += found
             try:
                 ended, _ = kills.finished(job, folder)
-                differences = sorted(key for key in expected | ended if expected.get(key) != ended.get(key))
+                differences = kills.differences(expected, ended)
             except RuntimeError as error:
                 differences = [str(error)]
             print(f"loss {number}: {dict(found)}", *differences, flush=True)
