@@ -93,7 +93,7 @@ def mutated(rng: np.random.Generator) -> Case:
             place(rng, made.model_spec)
         else:
             made.output_filter.extend([one(rng, ["images", "image_bytes", "", "labels"])] * int(rng.integers(1, 3)))
-    return Case("Predict, mutated", METHODS[0], made.SerializeToString())
+    return Case("Predict, mutated", METHODS[0], made.SerializeToString(deterministic=True))
 
 
 def place(rng: np.random.Generator, spec) -> None:
@@ -105,7 +105,7 @@ def place(rng: np.random.Generator, spec) -> None:
 
 def torn(rng: np.random.Generator) -> Case:
     """Bytes of a valid request, some of them changed, cut, doubled."""
-    return Case("Predict, torn bytes", METHODS[0], draws.torn(rng, valid(rng).SerializeToString()))
+    return Case("Predict, torn bytes", METHODS[0], draws.torn(rng, valid(rng).SerializeToString(deterministic=True)))
 
 
 def noise(rng: np.random.Generator) -> Case:
@@ -114,7 +114,7 @@ def noise(rng: np.random.Generator) -> Case:
 
 def nested(rng: np.random.Generator) -> Case:
     """Tensors of variants of tensors."""
-    made = tensor_pb2.TensorProto(dtype=types_pb2.DT_VARIANT).SerializeToString()
+    made = tensor_pb2.TensorProto(dtype=types_pb2.DT_VARIANT).SerializeToString(deterministic=True)
     for _ in range(int(one(rng, [5, 40, 60, 500]))):  # protobuf's own limit is 100 messages
         inner = b"\x1a" + size(made) + made  # VariantTensorDataProto.tensors
         made = b"\x7a" + size(inner) + inner  # TensorProto.variant_val
@@ -145,10 +145,14 @@ def examples(rng: np.random.Generator) -> Case:
         for _ in range(int(one(rng, [0, 1, 5000]))):
             method = one(rng, ["tensorflow/serving/classify", "tensorflow/serving/regress", "", "none"])
             made.tasks.add(model_spec=spec, method_name=method)
-        return Case("MultiInference", METHODS[3], made.SerializeToString())
+        return Case("MultiInference", METHODS[3], made.SerializeToString(deterministic=True))
     kind = rng.integers(2)
     message = (classification_pb2.ClassificationRequest, regression_pb2.RegressionRequest)[kind]
-    return Case("Classify, Regress", METHODS[1 + kind], message(model_spec=spec, input=given).SerializeToString())
+    return Case(
+        "Classify, Regress",
+        METHODS[1 + kind],
+        message(model_spec=spec, input=given).SerializeToString(deterministic=True),
+    )
 
 
 def about(rng: np.random.Generator) -> Case:
@@ -161,12 +165,12 @@ def about(rng: np.random.Generator) -> Case:
         if rng.random() < 0.4:
             place(rng, made.model_spec)
     method, made = one(rng, [(METHODS[4], metadata), (METHODS[5], status), (PREDICTION + "Nothing", status)])
-    return Case("metadata, status, no method", method, made.SerializeToString())
+    return Case("metadata, status, no method", method, made.SerializeToString(deterministic=True))
 
 
 def late(rng: np.random.Generator) -> Case:
     """A client that leaves before the answer."""
-    message = valid(rng).SerializeToString()
+    message = valid(rng).SerializeToString(deterministic=True)
     allowed = frozenset({"OK", "DEADLINE_EXCEEDED", "CANCELLED"})
     return Case("Predict, deadline too near", METHODS[0], message, deadline=rng.uniform(0, 0.02), allowed=allowed)
 
@@ -174,7 +178,7 @@ def late(rng: np.random.Generator) -> Case:
 def squeezed(rng: np.random.Generator) -> Case:
     """gzip: of good requests, and of a few bytes that become many."""
     if rng.random() < 0.7:
-        return Case("Predict, gzip", METHODS[0], valid(rng).SerializeToString(), squeezed=True)
+        return Case("Predict, gzip", METHODS[0], valid(rng).SerializeToString(deterministic=True), squeezed=True)
     return Case("Predict, a gzip bomb", METHODS[0], bytes(1 << one(rng, [20, 27, 28])), squeezed=True)
 
 
@@ -206,7 +210,7 @@ def inferring(rng: np.random.Generator) -> Case:
             made.model_version = one(rng, ["1", "-1", "9" * 5000, "\u0661", "0" * 30])
         else:
             made.outputs.add(name=one(rng, ["images", "none"]))
-    return Case("ModelInfer, mutated", INFERENCE + "ModelInfer", made.SerializeToString())
+    return Case("ModelInfer, mutated", INFERENCE + "ModelInfer", made.SerializeToString(deterministic=True))
 
 
 WEIGHTS = {
