@@ -11,6 +11,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 import tfdfm
 from tfdfm import cli, recipes, report, train
@@ -111,7 +112,9 @@ def test_all_charts_zoom_by_the_keyboard_and_come_back(opened):
     whole = view.text
     chart = opened.find_element(By.CSS_SELECTOR, "canvas")
     chart.send_keys(Keys.ARROW_RIGHT, "+")
-    assert view.text != whole and "at " in opened.find_element(By.CSS_SELECTOR, "figcaption").text
+    caption = opened.find_element(By.CSS_SELECTOR, "figcaption")
+    WebDriverWait(opened, 60, 0.01).until(lambda _: "at " in caption.text)  # drawn with the next frame
+    assert view.text != whole
     chart.send_keys("0")
     assert view.text == whole
     opened.find_element(By.ID, "in").send_keys(Keys.ENTER)
