@@ -19,10 +19,12 @@ GROUND = {
     "plugins",
     "version",
     "checksums",
+    "stores",
 }
 ALLOWED = {  # room: what it may import beside itself
     **{name: {"errors", "files", "random"} for name in GROUND},
-    "cli": {"errors"},
+    "stores": {"errors", "files", "cache"},
+    "cli": {"errors", "stores"},
     "__main__": {"errors", "version"},
     "data": GROUND,
     "networks": GROUND | {"classifiers"},
@@ -33,7 +35,7 @@ ALLOWED = {  # room: what it may import beside itself
     "training": GROUND | {"networks", "objectives", "recipes"},
     "client": {"errors"},
     "pretrained": {"errors"},
-    "serving": {"errors", "version", "checksums"},
+    "serving": {"errors", "version", "checksums", "stores"},
 }
 ALLOWED["runs"] = GROUND | {"classifiers", "data", "metrics", "networks", "objectives", "recipes", "training"}
 ALLOWED["sampling"] = GROUND | {"networks", "recipes", "runs", "training"}

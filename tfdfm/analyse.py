@@ -28,6 +28,7 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> None:
+    from tfdfm import stores
     from tfdfm.analysis import finding, lookup
     from tfdfm.analysis.subject import Subject
 
@@ -39,14 +40,15 @@ def main(values: flags.FlagValues) -> None:
     if not values.run_dir:
         raise UsageError("Expected --run_dir, a run of tfdfm.train, given none.")
     subjects = [
-        Subject(Path(run_dir), values.checkpoint, values.data_dir, values.classifier) for run_dir in values.run_dir
+        Subject(stores.local(run_dir), values.checkpoint, values.data_dir, values.classifier)
+        for run_dir in values.run_dir
     ]
     if values.out and not values.out.endswith(".png"):
         raise UsageError(f"Expected --out to end in .png, given {values.out}.")
     found = lookup.analyse(values.view, subjects, chosen)
-    path = Path(values.out) if values.out else _place(values.view, subjects)
+    path = stores.local(values.out or _place(values.view, subjects))
     for written in finding.write(found, path):
-        print(f"Written: {written}")
+        print(f"Written: {stores.name(written)}")
 
 
 def _place(view: str, subjects) -> Path:

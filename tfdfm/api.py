@@ -21,7 +21,7 @@ import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from tfdfm import latents, recipes
+from tfdfm import latents, recipes, stores
 from tfdfm.analysis.finding import Finding
 from tfdfm.errors import UsageError
 from tfdfm.runs import ensembles, metrics_log
@@ -37,17 +37,17 @@ class Run:
     """A run directory and one of its checkpoints.
 
     Args:
-        run_dir: of `train` or of `python -m tfdfm.train`.
+        run_dir: of `train` or of `python -m tfdfm.train`, a folder or a URL such as s3://BUCKET/FOLDER.
         checkpoint: "last", "best" or a step.
     """
 
     def __init__(self, run_dir: str | Path, checkpoint: str | int = "last"):
-        self.run_dir, self.checkpoint = Path(run_dir), str(checkpoint)
+        self.run_dir, self.checkpoint = stores.local(run_dir), str(checkpoint)
         self.config: ConfigDict = restore.described(self.run_dir)[0]  # the resolved recipe, in float32
         self._trained = restore.load(self.run_dir, self.checkpoint)
 
     def __repr__(self) -> str:
-        return f"tfdfm.load({str(self.run_dir)!r}, checkpoint={self.checkpoint!r})"
+        return f"tfdfm.load({stores.name(self.run_dir)!r}, checkpoint={self.checkpoint!r})"
 
     @cached_property
     def _source(self) -> Local:
@@ -96,6 +96,7 @@ class Run:
         asked = Request(self.run_dir, None, self.checkpoint, **request)
         found, _ = scores.evaluate(asked.evaluation(metrics), metrics)
         records.write(self.run_dir / "evaluation" / f"{self.step}.json", found.records, found.pictures)
+        stores.send()
         return found.records
 
     def analyse(self, view: str, **options: Any) -> Finding:
@@ -119,8 +120,9 @@ class Run:
         """Writes one page that shows the run, RUN_DIR/report.html by default."""
         from tfdfm.reporting import page
 
-        path = Path(out or self.run_dir / "report.html")
+        path = stores.local(out or self.run_dir / "report.html")
         page.write([self.run_dir], path)
+        stores.send()
         return path
 
     def export(
@@ -150,7 +152,7 @@ class Run:
         verbosity = logging.get_verbosity()
         logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every step of saving
         try:
-            out = Path(out or self.run_dir / "export")
+            out = stores.local(out or self.run_dir / "export")
             half, card = weights == "float16", saved_model.card(trained, found)
             if format == "saved_model":
                 page = hub_page.page(card, self.run_dir.absolute().name) if hub else ""
@@ -197,7 +199,8 @@ def train(
     """
     label, config = recipes.select(recipe, dataset)
     config = recipes.override(config, {key: str(value) for key, value in {**(overrides or {}), **keys}.items()})
-    where = Path(run_dir or f"runs/{label}-seed{config.seed}")
+    where = stores.local(run_dir or f"runs/{label}-seed{config.seed}")
     if stopped := runs.train_each(ensembles.trainings(config, where), data_dir):
         logging.warning("Stopped at step %d; the same call goes on from there.", stopped.step)
+    stores.send()
     return Run(where)

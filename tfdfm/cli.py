@@ -32,7 +32,11 @@ def run(main: Callable[[flags.FlagValues], int | None], define: Callable[[flags.
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-        sys.exit(main(values) or 0)
+        code = main(values) or 0
+        from tfdfm import stores
+
+        stores.send()
+        sys.exit(code)
     except (UsageError, flags.Error) as error:
         sys.exit(_say(error, 2))
     except Failure as error:

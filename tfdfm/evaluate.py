@@ -57,12 +57,13 @@ def define(values: flags.FlagValues):
 
 def main(values: flags.FlagValues) -> None:
     _check(values)
+    from tfdfm import stores
     from tfdfm.evaluation import protocols, records, shards, tables
 
     if values.shard:
-        print(f"Written: {shards.write(_request(values), shards.parse(values.shard))}")
+        print(f"Written: {stores.name(shards.write(_request(values), shards.parse(values.shard)))}")
     elif values.compare:
-        print(tables.of_runs([Path(run_dir) for run_dir in values.compare]))
+        print(tables.of_runs([stores.local(run_dir) for run_dir in values.compare]))
     elif values.self_check:
         print(protocols.self_check(_request(values)))
     else:
@@ -70,7 +71,7 @@ def main(values: flags.FlagValues) -> None:
         print(tables.of_scores(found))
         if path := _place(values.json, run_dir, found):
             records.write(path, found, pictures)
-            print(f"Written: {path}")
+            print(f"Written: {stores.name(path)}")
 
 
 def _check(values: flags.FlagValues) -> None:
@@ -102,9 +103,10 @@ def _check_shards(values: flags.FlagValues) -> None:
 
 
 def _request(values: flags.FlagValues):
+    from tfdfm import stores
     from tfdfm.evaluation.requests import Request
 
-    run_dir = Path(values.run_dir[0]) if values.run_dir else None
+    run_dir = stores.local(values.run_dir[0]) if values.run_dir else None
     flat = {name: values[name].value for name in ("images", "reference", "classifier", "num", "data_dir")}
     given = {"checkpoint": values.checkpoint[0], "seed": values.seed or 0, "splits": values.splits or 10}
     return Request(run_dir, **flat, **given)
@@ -122,19 +124,22 @@ def _plain(values: flags.FlagValues):
 
 
 def _by_protocol(values: flags.FlagValues):
+    from tfdfm import stores
     from tfdfm.evaluation import protocols
 
     request = _request(values)
     if values.protocol == "dfm":
         return request.run_dir, protocols.dfm(request), {}
-    runs = [Path(run_dir) for run_dir in values.run_dir]
+    runs = [stores.local(run_dir) for run_dir in values.run_dir]
     return *protocols.acgan(request, [(run, checkpoint) for run in runs for checkpoint in values.checkpoint]), {}
 
 
 def _place(json: str | None, run_dir: Path | None, found: dict) -> Path | None:
     """--json, else RUN/evaluation/<step>.json; nowhere for a folder's or a data set's images."""
+    from tfdfm import stores
+
     if json or not (run_dir and found):
-        return Path(json) if json else None
+        return stores.local(json) if json else None
     return run_dir / "evaluation" / f"{next(iter(found.values()))['of']['checkpoint']}.json"
 
 

@@ -38,13 +38,14 @@ def define(values: flags.FlagValues):
 
 
 def main(values: flags.FlagValues) -> None:
-    from tfdfm import api
+    from tfdfm import api, stores
 
     run = api.load(values.run_dir, values.checkpoint)
     how = {name: values[name].value for name in ("batch_norm_latents", "weights", "format", "hub")}
     path = run.export(values.out, **how)
-    serve = f"serve it with python -m tfdfm.serve --model_base_path={path.parent}"
-    print(f"{path}: {serve if values.format == 'saved_model' else ', '.join(sorted(p.name for p in path.iterdir()))}")
+    files = ", ".join(sorted(each.name for each in path.iterdir()))
+    serve = f"serve it with python -m tfdfm.serve --model_base_path={stores.name(path.parent)}"
+    print(f"{stores.name(path)}: {serve if values.format == 'saved_model' else files}")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@
 `python -m tfdfm.train --report` keeps it current while it trains.
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from tfdfm import cli
@@ -22,12 +20,13 @@ def define(values: flags.FlagValues):
 def main(values: flags.FlagValues) -> None:
     if not values.run_dir:
         raise UsageError("Expected --run_dir, a run of tfdfm.train, given none.")
+    from tfdfm import stores
     from tfdfm.reporting import page
 
-    runs = [Path(run_dir) for run_dir in values.run_dir]
-    out = Path(values.out) if values.out else runs[0] / "report.html"
+    runs = [stores.local(run_dir) for run_dir in values.run_dir]
+    out = stores.local(values.out or runs[0] / "report.html")
     page.write(runs, out)
-    print(f"Written: {out}")
+    print(f"Written: {stores.name(out)}")
 
 
 if __name__ == "__main__":

@@ -49,15 +49,16 @@ def define(values: flags.FlagValues):
 def main(values: flags.FlagValues) -> None:
     if sum(map(bool, (values.run_dir, values.export, values.pretrained, values.endpoint))) != 1:
         raise UsageError("Expected one of --run_dir, --export, --pretrained and --endpoint.")
+    from tfdfm import stores
     from tfdfm.latents import PER_SEED
 
     asked = _numbers(values.labels)
     source = _source(values)
-    out = Path(values.out or f"{values.run_dir or '.'}/sample-seed{values.seed}.png")
+    out = stores.local(values.out or f"{values.run_dir or '.'}/sample-seed{values.seed}.png")
     draw = _interpolated if values.interpolate else _drawn
     batches = draw(source, values.num, PER_SEED * values.seed, asked, values.truncation)
     _write(batches, out, COLUMNS if values.interpolate else None)
-    print(f"{values.num} images: {out}")
+    print(f"{values.num} images: {stores.name(out)}")
 
 
 def _source(values: flags.FlagValues):
@@ -66,14 +67,15 @@ def _source(values: flags.FlagValues):
 
         return connect(values.endpoint, model=values.model_name, token=_token(values.token_file))
     if values.export or values.pretrained:
-        from tfdfm import pretrained
+        from tfdfm import pretrained, stores
         from tfdfm.sampling.sources import Export
 
-        return Export(pretrained.find(values.pretrained) if values.pretrained else Path(values.export))
+        return Export(pretrained.find(values.pretrained) if values.pretrained else stores.fetched(values.export))
+    from tfdfm import stores
     from tfdfm.sampling import restore
     from tfdfm.sampling.sampler import Local
 
-    return Local(restore.load(Path(values.run_dir), values.checkpoint))
+    return Local(restore.load(stores.local(values.run_dir), values.checkpoint))
 
 
 def _token(path: str | None) -> str:

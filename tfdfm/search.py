@@ -72,7 +72,7 @@ def _search(values: flags.FlagValues) -> None:
 
 def _resolved(values: flags.FlagValues):
     """The search, its axes, and what it is to finish, each found to be valid."""
-    from tfdfm import recipes
+    from tfdfm import recipes, stores
     from tfdfm.evaluation import requests
     from tfdfm.searching import grid, loop
 
@@ -90,6 +90,10 @@ def _resolved(values: flags.FlagValues):
     for example in examples:
         requests.check_unseen(values.classifier, grid.configured(base, example))
     directory = Path(values.search_dir or f"runs/{label}")
+    if stores.is_url(values.search_dir or ""):
+        raise UsageError(
+            f"Expected a folder in --search_dir, given {values.search_dir}: workers share a folder, or --storage."
+        )
     what = (values.metrics, values.samples, values.classifier, values.data_dir, values.storage, values.prune)
     return loop.Search(directory, base, *what), axes, wanted
 

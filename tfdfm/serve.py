@@ -20,7 +20,7 @@ from tfdfm.errors import UsageError
 from tfdfm.version import __version__
 
 FLAGS = (  # name, default, help, and the least number where that is not 0
-    ("model_base_path", "", "directory of one model's versions"),
+    ("model_base_path", "", "directory of one model's versions, or its URL: s3://, gs://"),
     ("model_name", "default", "what clients call it"),
     ("model_config_file", "", "ModelServerConfig in text format, instead of the two flags above"),
     ("model_config_file_poll_wait_seconds", 0.0, "read that file again as often (0 or less: never)", -math.inf),
@@ -147,15 +147,18 @@ def _check(values: flags.FlagValues) -> None:
 
 
 def _config(values: flags.FlagValues):
+    from tfdfm import stores
     from tfdfm.serving import config_messages
 
     if values.model_config_file:
         return config_messages.read(values.model_config_file, config_messages.ModelServerConfig)
     if not values.model_base_path:
         raise UsageError("Expected --model_base_path=DIR or --model_config_file=FILE.")
-    if not Path(values.model_base_path).is_dir():
-        raise UsageError(f"Expected a directory in --model_base_path, given {values.model_base_path!r}.")
-    base = os.path.abspath(values.model_base_path)
+    base = values.model_base_path
+    if not stores.is_url(base):
+        if not Path(base).is_dir():
+            raise UsageError(f"Expected a directory in --model_base_path, given {base!r}.")
+        base = os.path.abspath(base)
     model = {"name": values.model_name, "base_path": base, "model_platform": "tensorflow"}
     return config_messages.ModelServerConfig(model_config_list={"config": [model]})
 

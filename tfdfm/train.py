@@ -24,7 +24,7 @@ def define(values: flags.FlagValues):
         "dataset", None, "data set; its recipe is taken if there is one (default: digits)", flag_values=values
     )
     flags.DEFINE_string("config", None, "recipe: a name, a .py or a run's config.json", flag_values=values)
-    flags.DEFINE_string("run_dir", None, "default: runs/RECIPE-seedN", flag_values=values)
+    flags.DEFINE_string("run_dir", None, "a folder, s3:// or gs:// (default: runs/RECIPE-seedN)", flag_values=values)
     flags.DEFINE_string("data_dir", None, "prepared tensorflow_datasets (default: TFDS_DATA_DIR)", flag_values=values)
     flags.DEFINE_integer("steps", None, "steps in all", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", None, "of everything random", lower_bound=0, flag_values=values)
@@ -68,12 +68,13 @@ def _reports(run_dir: Path):
 
 def _trainings(config, label: str, values: flags.FlagValues):
     """One for a recipe, or for each of an ensemble's models."""
+    from tfdfm import stores
     from tfdfm.errors import UsageError
     from tfdfm.runs import ensembles
 
     if wrong := [number for number in values.splits or [] if not number.isdecimal()]:
         raise UsageError(f"Expected --splits to be numbers like 3,4, given {wrong[0]!r}.")
-    run_dir = Path(values.run_dir or f"runs/{label}-seed{config.seed}")
+    run_dir = stores.local(values.run_dir or f"runs/{label}-seed{config.seed}")
     return ensembles.trainings(config, run_dir, [int(number) for number in values.splits or []])
 
 

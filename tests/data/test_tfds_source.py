@@ -1,10 +1,12 @@
+import fsspec
 import numpy as np
 import pytest
 from etils import epath
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from tfdfm.data import NAMED, describe, load, loading  # noqa: E402
+from tfdfm import stores  # noqa: E402
+from tfdfm.data import NAMED, describe, load, loading, tfds_source  # noqa: E402
 from tfdfm.data.names import Named  # noqa: E402
 from tfdfm.errors import Failure, UsageError  # noqa: E402
 
@@ -70,6 +72,22 @@ def test_any_tfds_name(read, data_dir, monkeypatch):
     assert describe("tiny_images/labelled") == (16, 3, 2)
     monkeypatch.setenv("TFDS_DATA_DIR", data_dir)
     np.testing.assert_array_equal(read("tiny_images/labelled", data_dir=None, image_size=8).pixels[:, 0, 0, 0], values)
+
+
+def test_a_data_dir_in_a_store(read, data_dir, tmp_path, monkeypatch):
+    memory, url = fsspec.filesystem("memory"), "memory://bucket/tfds"
+    memory.put(data_dir, "/bucket/tfds", recursive=True)
+    images = read("tiny_images/labelled", data_dir=url)
+    np.testing.assert_array_equal(images.pixels, read("tiny_images/labelled").pixels)
+    copied = stores.place(f"{url}/tiny_images")
+    assert [path.name for path in copied.iterdir()] == ["labelled"]  # the other configuration was not asked for
+    script = tmp_path / "prepare.py"
+    script.write_text(f"import shutil, sys; shutil.copytree({data_dir!r}, sys.argv[2], dirs_exist_ok=True)")
+    monkeypatch.setattr(tfds_source.download, "__file__", str(script))
+    images = read("tiny_images/labelled", data_dir="memory://bucket/empty", cache_dir=str(tmp_path / "other"))
+    assert len(images.pixels) == 12
+    prepared = {path.removeprefix("/bucket/tfds") for path in memory.find("/bucket/tfds") if "labelled" in path}
+    assert prepared <= {path.removeprefix("/bucket/empty") for path in memory.find("/bucket/empty")}
 
 
 def test_classes_of_wordnet_come_in_its_order_whatever_the_sources(tmp_path):

@@ -6,6 +6,7 @@ import zipfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
+from tfdfm import stores
 from tfdfm.data.image_files import SUFFIXES, ImageFile, header, of_classes
 from tfdfm.data.source import Source
 from tfdfm.errors import Failure, UsageError
@@ -15,7 +16,7 @@ ZIP = ".zip"
 
 def is_one(path: str) -> bool:
     """Whether there is such a folder or zip."""
-    found = Path(path).expanduser()
+    found = stores.fetched(path).expanduser()
     return found.is_dir() or (found.suffix.lower() == ZIP and found.is_file())
 
 
@@ -29,10 +30,10 @@ def source(path: str) -> Source:
         UsageError: it is neither, or holds no images, or some in classes and some in none.
         Failure: a damaged zip.
     """
-    root = Path(path).expanduser().resolve()
+    root = stores.fetched(path).expanduser().resolve()
     found, state = _zipped(root) if root.suffix.lower() == ZIP and root.is_file() else _lying(root)
     digest = hashlib.sha256(repr(state).encode()).hexdigest()
-    return of_classes(f"{'zip' if root.is_file() else 'folder'} {root}", digest, _classes(root, found))
+    return of_classes(f"{'zip' if root.is_file() else 'folder'} {stores.name(root)}", digest, _classes(root, found))
 
 
 def sides(path: str) -> tuple[int, int]:

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from absl import logging
 
+from tfdfm import stores
 from tfdfm.data import download
 from tfdfm.data.names import NAMED
 from tfdfm.data.source import Source, default_size
@@ -35,10 +37,18 @@ def builder(name: str, data_dir: str | None) -> Any:
     """TFDS's builder of `name`, prepared or not; raises UsageError for a name that it does not know."""
     tfds = _tfds()
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or None
+    if stores.is_url(data_dir or ""):
+        data_dir = _fetched(name, data_dir)
     try:
         return tfds.builder(name, data_dir=data_dir and os.path.expanduser(data_dir))
     except Exception as error:
         raise _refusal(tfds, name, error) from error
+
+
+def _fetched(name: str, data_dir: str) -> str:
+    """A folder with what a store has of the configuration, or of all that `name` has."""
+    base, _, config = name.partition(":")[0].partition("/")
+    return str(stores.fetched(f"{data_dir}/{base}", lambda name: not config or name.startswith(f"{config}/")).parent)
 
 
 def _refusal(tfds: ModuleType, name: str, error: Exception) -> UsageError:
@@ -105,6 +115,7 @@ def prepare(found: Any, name: str) -> None:
             raise
     if child.returncode:
         raise _cannot_be_had(found, name, why)
+    stores.share(Path(found.data_dir_root) / found.name)
 
 
 def _follow(lines: Iterable[str], name: str) -> str:

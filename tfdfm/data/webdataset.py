@@ -3,9 +3,11 @@
 Nothing is unpacked: an image is read where it lies in its shard.
 """
 
+import fnmatch
 import functools
 import hashlib
 import io
+import os
 import re
 import tarfile
 from collections import defaultdict
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tfdfm import stores
 from tfdfm.data.image_files import SUFFIXES, ImageFile, of_classes
 from tfdfm.data.source import Source
 from tfdfm.errors import Failure, UsageError
@@ -58,16 +61,29 @@ def source(pattern: str) -> Source:
 
 
 def _shards(pattern: str) -> list[Path]:
-    names = [str(Path(pattern).expanduser())]
+    names = [pattern]
     while any(map(_RANGE.search, names)):
         names = [name for given in names for name in _counted(given)]
-    paths = [Path(name) for name in names]
+    paths = _paths(names)
     found = [path for each in paths for path in sorted(each.parent.glob(each.name)) if path.is_file()]
     if missing := [path for path in paths if not (set("*?[") & set(path.name) or path.is_file())]:
         raise UsageError(f"Expected tar shards in {pattern}, but there is no {missing[0]}.")
     if not found:
         raise UsageError(f"Expected tar shards in {pattern}, found none.")
     return [path.resolve() for path in found]
+
+
+def _paths(names: list[str]) -> list[Path]:
+    """Where they lie on this machine; what is in a store is fetched."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for folder, name in map(os.path.split, names):
+        places[folder].append(name)
+    found = {folder: stores.fetched(folder, functools.partial(_is_one_of, inside)) for folder, inside in places.items()}
+    return [found[folder].expanduser() / name for folder, inside in places.items() for name in inside]
+
+
+def _is_one_of(patterns: list[str], name: str) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def _counted(name: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from tfdfm import recipes
+from tfdfm import recipes, stores
 from tfdfm.errors import UsageError
 from tfdfm.evaluation import records
 from tfdfm.recipes.keys import flat
@@ -59,7 +59,7 @@ def commands(run_dir: Path, nearest: str, config: ConfigDict) -> list[str]:
     old, new = flat(_of(nearest, config)), flat(config)
     changed = {key: value for key, value in new.items() if old.get(key) != value}
     flags = [shlex.quote(f"--config.{key}={_text(value)}") for key, value in changed.items()]
-    where = shlex.quote(f"--run_dir={run_dir}")
+    where = shlex.quote(f"--run_dir={stores.name(run_dir)}")
     return [
         " ".join(["python -m tfdfm.train", f"--config={nearest}", *flags, "--run_dir=again"]),
         f"python -m tfdfm.sample {where} --num=64",

@@ -15,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfdfm import images
+from tfdfm import images, stores
 from tfdfm.errors import Diverged
 from tfdfm.progress import left
 from tfdfm.runs.checkpoints import Checkpoints
@@ -160,6 +160,8 @@ class Save(keras.callbacks.Callback):
             self._checkpoints.save(step)
             if self._log and scored:
                 keep_best(self._log.path, self._checkpoints, step)
+            if self._log:
+                stores.send_if_possible()
 
 
 class Progress(keras.callbacks.Callback):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 from ml_collections import ConfigDict
 
-from tfdfm import data, files, recipes
+from tfdfm import data, files, recipes, stores
 from tfdfm.classifiers import lookup
 from tfdfm.data import compression
 from tfdfm.errors import UsageError
@@ -42,7 +42,7 @@ def train_each(
     Returns what stopped them before the last was through; raises as `train`.
     """
     for place, training in enumerate(trainings, 1):
-        logging.info("Run directory: %s", training.run_dir)
+        logging.info("Run directory: %s", stores.name(training.run_dir))
         stopped = train(*training, data_dir, more(training.run_dir))
         if stopped and (stopped.step < training.config.steps or place < len(trainings)):
             return stopped

@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 from ml_collections import ConfigDict
 
-from tfdfm import recipes
+from tfdfm import recipes, stores
 from tfdfm.errors import Failure, UsageError
 from tfdfm.images import from_uint8
 from tfdfm.networks import Network
@@ -51,7 +51,7 @@ def load(run_dir: Path, checkpoint: str = "last") -> Trained:
     generator = build.generator(config, channels, len(class_names))
     weights = "ema_generator" if config.ema_decay else "generator"
     step = _restore(run_dir, flat_names(weights, generator.variables), checkpoint, config.checkpoint_every)
-    logging.info("The generator of step %d of %s.", step, run_dir)
+    logging.info("The generator of step %d of %s.", step, stores.name(run_dir))
     return Trained(generator, config, step, channels, class_names if config.conditional else (), weights)
 
 

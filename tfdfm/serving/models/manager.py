@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
+from tfdfm import stores
 from tfdfm.serving.models import storage
 from tfdfm.serving.models.saved_model import DEFAULTS, LoadOptions
 from tfdfm.serving.models.servables import Servable, ServableStream, State
@@ -49,7 +50,9 @@ class ModelManager:
             try:
                 await asyncio.to_thread(storage.aspired_versions, one)
             except OSError as error:
-                raise _precondition(f"Cannot serve model {one.name!r}: {one.base_path}: {error.strerror}") from None
+                raise _precondition(
+                    f"Cannot serve model {one.name!r}: {stores.name(one.base_path)}: {error.strerror}"
+                ) from None
         async with self._configuring:
             for stream in self.models.values():
                 stream.monitored = None
@@ -85,7 +88,7 @@ class ModelManager:
             try:
                 aspired = await asyncio.to_thread(storage.aspired_versions, monitored) if monitored else {}
             except OSError as error:
-                stream.warn(f"Cannot look for versions in {monitored.base_path}: {error.strerror}")
+                stream.warn(f"Cannot look for versions in {stores.name(monitored.base_path)}: {error.strerror}")
                 return
             stream.warn("")
             for version, (path, fingerprint) in aspired.items():
@@ -177,7 +180,7 @@ async def _room(stream: ServableStream) -> None:
 
 def _failure(name: str, stream: ServableStream) -> str:
     errors = [f"version {one.version}: {one.error[1]}" for one in stream.servables.values() if one.error[0]]
-    none = f"no version (a directory named by a number) in {stream.monitored.base_path}"
+    none = f"no version (a directory named by a number) in {stores.name(stream.monitored.base_path)}"
     return f"model {name!r}: {'; '.join(errors) or none}"
 
 
