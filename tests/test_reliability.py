@@ -25,6 +25,7 @@ def test_a_training_killed_anywhere_ends_as_if_it_was_not():
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not on the PATH")
 def test_a_training_whose_power_went_ends_as_if_it_had_not():
     assert "1 losses, 0 wrong" in tool("power_loss.py", "--losses=1")
+    assert "40 losses, 0 wrong" in tool("power_loss.py", "--losses=40", "--of=export")
 
 
 @pytest.mark.whole

@@ -91,7 +91,7 @@ def write(trained: Trained, out: Path, scores: Mapping = (), *, half: bool = Fal
 def publish(out: Path, fill: Callable[[Path], None]) -> Path:
     """The next version's folder of OUT, there once it is filled. Raises Failure, and whatever `fill` does."""
     with files.writing(out):
-        out.mkdir(parents=True, exist_ok=True)
+        files.make_folder(out)
         for left in out.glob(".export-*"):  # by one that was killed
             with suppress(OSError):  # gone meanwhile
                 if time.time() - left.stat().st_mtime > ABANDONED:
@@ -100,7 +100,11 @@ def publish(out: Path, fill: Callable[[Path], None]) -> Path:
         try:
             fill(temporary)
             os.chmod(temporary, 0o755)  # it was its owner's alone; a container's server is another user
-            return _numbered(temporary, out)
+            for path in (*temporary.rglob("*"), temporary):
+                files.sync(path)
+            target = _numbered(temporary, out)
+            files.sync(out)
+            return target
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,12 +1,14 @@
-"""Power losses: what a disk may keep of a training's writes between two fsyncs; the run must end as if nothing was.
+"""Power losses: what a disk may keep of a command's writes between two fsyncs; the run must end as if nothing was.
 
-    python tools/reliability/power_loss.py [--losses=100] [--seed=0]
+    python tools/reliability/power_loss.py [--losses=100] [--seed=0] [--of=export]
 
 strace records what a small training does to its files. A loss is a moment of that record and a lot: what was synced by
 then is kept; of the rest each write is kept, torn or dropped and each change of a folder kept or dropped, in any order.
-From what is left the same command goes on. Exit code 1 if it failed, or ended otherwise than what lost nothing.
+From what is left the same training goes on; of an export a version is there whole or not at all. Exit code 1 if that
+failed, or ended otherwise than what lost nothing.
 """
 
+import functools
 import re
 import tempfile
 from collections import Counter
@@ -247,7 +249,19 @@ def lost(changes: list, rng: Random) -> tuple[Disk, Counter]:
 
 def recorded(job, folder: Path) -> Recorder:
     """What the command does to the folder, to its end."""
-    command = ["strace", "-f", "-y", "-xx", "-s", "100000000", "--seccomp-bpf", "-e", f"trace={CALLS}"]
+    command = [
+        "env",
+        f"TMPDIR={folder}",
+        "strace",
+        "-f",
+        "-y",
+        "-xx",
+        "-s",
+        "100000000",
+        "--seccomp-bpf",
+        "-e",
+        f"trace={CALLS}",
+    ]
     trace = folder.parent / "trace"
     process = kills.start(job(folder), folder, [*command, "-o", str(trace)])
     if process.wait():
@@ -274,6 +288,20 @@ def define(values: flags.FlagValues) -> None:
     """Defines the flags."""
     flags.DEFINE_integer("losses", 100, "How many.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 0, "Of the moments and lots.", flag_values=values)
+    flags.DEFINE_enum("of", "training", ["training", "export"], "Of which command.", flag_values=values)
+
+
+def _went_on(job: kills.Job, expected: dict, folder: Path) -> list[str]:
+    """What is not so once the command has gone on from what is left."""
+    try:
+        return kills.differences(expected, kills.finished(job, folder)[0])
+    except RuntimeError as error:
+        return [str(error)]
+
+
+def _versions(whole: Path, folder: Path) -> list[str]:
+    """What is not so in the version that is there, if one is."""
+    return sorted(_unlike(folder / "export" / "1", whole)) if (folder / "export" / "1").exists() else []
 
 
 def main(parsed: flags.FlagValues) -> int:
@@ -281,6 +309,10 @@ def main(parsed: flags.FlagValues) -> int:
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         expected, _ = kills.finished(job, top / "whole")
+        check = functools.partial(_went_on, job, expected)
+        if parsed.of == "export":
+            job = kills.jobs(top / "whole" / "run")["export"]
+            check = functools.partial(_versions, top / "recorded" / "export" / "1")
         recorder = recorded(job, top / "recorded")
         kinds = {node: type(content) for node, content in recorder.disk.nodes.items()}
         recorder.disk.write(top / "same", kinds)
@@ -292,11 +324,7 @@ def main(parsed: flags.FlagValues) -> int:
             disk, found = lost(recorder.changes, rng)
             disk.write(folder, kinds)
             counts += found
-            try:
-                ended, _ = kills.finished(job, folder)
-                differences = kills.differences(expected, ended)
-            except RuntimeError as error:
-                differences = [str(error)]
+            differences = check(folder)
             print(f"loss {number}: {dict(found)}", *differences, flush=True)
             wrong += bool(differences)
     print(f"{parsed.losses} losses, {wrong} wrong; of all changes {dict(counts)}")
