@@ -156,12 +156,15 @@ class Run:
             half, card = weights == "float16", saved_model.card(trained, found)
             if format == "saved_model":
                 page = hub_page.page(card, self.run_dir.absolute().name) if hub else ""
-                return saved_model.write(trained, out, found, half=half, page=page)
-            if format == "tflite":
-                return saved_model.publish(out, lambda path: tflite.write(Sampler(trained), card, path, weights))
-            return saved_model.publish(out, lambda path: onnx.write(Sampler(trained, half=half), card, path))
+                made = saved_model.write(trained, out, found, half=half, page=page)
+            elif format == "tflite":
+                made = saved_model.publish(out, lambda path: tflite.write(Sampler(trained), card, path, weights))
+            else:
+                made = saved_model.publish(out, lambda path: onnx.write(Sampler(trained, half=half), card, path))
         finally:
             logging.set_verbosity(verbosity)
+        stores.send()
+        return made
 
 
 def _check(weights: str, format: str, hub: bool) -> None:

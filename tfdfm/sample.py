@@ -62,16 +62,17 @@ def main(values: flags.FlagValues) -> None:
 
 
 def _source(values: flags.FlagValues):
+    from tfdfm import stores
+
     if values.endpoint:
         from tfdfm.client import connect
 
         return connect(values.endpoint, model=values.model_name, token=_token(values.token_file))
     if values.export or values.pretrained:
-        from tfdfm import pretrained, stores
+        from tfdfm import pretrained
         from tfdfm.sampling.sources import Export
 
         return Export(pretrained.find(values.pretrained) if values.pretrained else stores.fetched(values.export))
-    from tfdfm import stores
     from tfdfm.sampling import restore
     from tfdfm.sampling.sampler import Local
 

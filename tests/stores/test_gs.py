@@ -11,8 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 THERE_AND_BACK = """
-import pathlib, shutil, sys
-from tfdfm import cache, stores
+import shutil
+from tfdfm import stores
 folder = stores.local("gs://bucket/run")
 assert not folder.exists()
 for name in ("checkpoints/1/state.sha256", "checkpoints/1/state.index", "metrics.jsonl"):

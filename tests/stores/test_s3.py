@@ -13,6 +13,7 @@ import pytest
 import running
 from PIL import Image
 
+import tfdfm
 from tfdfm import data, stores
 from tfdfm.sampling.sources import Export
 
@@ -46,14 +47,9 @@ def machine(folder, **more) -> dict[str, str]:
 def test_a_run_killed_while_it_sends_ends_on_another_machine_as_one_that_never_stopped(bucket, tmp_path):
     one, two = machine(tmp_path / "one"), machine(tmp_path / "two")
     train = commands.train(RUN, steps=60)
-    shown = commands.run(
-        train[:1]
-        + [commands.__file__, str(tmp_path / "one"), "open", "0000040/state.data", "1"]
-        + [train[2], *train[3:]],
-        code=-9,
-        env=one,
-    )
-    assert "step 21" not in shown.stderr
+    killed = [train[0], commands.__file__, tmp_path / "one", "open", "0000040/state.data", "1", *train[2:]]
+    shown = commands.run(killed, code=-9, env=one)
+    assert "step 60/60" not in shown.stdout
     there = bucket / "runs" / "a"
     assert [path.name for path in commands.checkpoints(there)] == ["0000020"]
     told = commands.run(train, env=two).stderr
@@ -72,6 +68,8 @@ def test_an_export_is_served_and_its_next_version_too(bucket, tmp_path):
     commands.run(commands.train("s3://bucket/runs/b", steps=2, checkpoint_every=2), env=machine(tmp_path / "one"))
     export = [*CLI, "tfdfm.export", "--run_dir=s3://bucket/runs/b", "--out=s3://bucket/models/b"]
     told = commands.run(export, env=machine(tmp_path / "one")).stdout
+    tfdfm.load("s3://bucket/runs/b").export("s3://bucket/models/python")
+    assert stores.versions("s3://bucket/models/python") == ["1"]
     assert told.endswith("--model_base_path=s3://bucket/models/b\n")
     with running.serving(running.config(m="s3://bucket/models/b"), poll_seconds=0.2) as server:
         images = server.predict(seed=np.arange(3))["images"]

@@ -249,19 +249,8 @@ def lost(changes: list, rng: Random) -> tuple[Disk, Counter]:
 
 def recorded(job, folder: Path) -> Recorder:
     """What the command does to the folder, to its end."""
-    command = [
-        "env",
-        f"TMPDIR={folder}",
-        "strace",
-        "-f",
-        "-y",
-        "-xx",
-        "-s",
-        "100000000",
-        "--seccomp-bpf",
-        "-e",
-        f"trace={CALLS}",
-    ]
+    strace = "strace -f -y -xx -s 100000000 --seccomp-bpf -e".split()
+    command = ["env", f"TMPDIR={folder}", *strace, f"trace={CALLS}"]
     trace = folder.parent / "trace"
     process = kills.start(job(folder), folder, [*command, "-o", str(trace)])
     if process.wait():
