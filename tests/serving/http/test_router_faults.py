@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gzip
+import select
 import socket
 import threading
+import time
 from types import SimpleNamespace
 
 import grpc
@@ -184,12 +186,14 @@ def test_the_rest_of_a_bomb_is_not_decompressed(headers):
     paused = []
     transport = SimpleNamespace(pause_reading=lambda: paused.append(True))
 
-    async def read():
+    async def readany():
         return bytes(6)
 
-    request = SimpleNamespace(content_length=3, read=read, transport=transport, headers=headers)
+    request = SimpleNamespace(
+        content_length=3, content=SimpleNamespace(readany=readany), transport=transport, headers=headers
+    )
     with pytest.raises(web.HTTPRequestEntityTooLarge):
-        asyncio.run(bodies.read(request, 5))
+        asyncio.run(bodies.Bodies(5).read(request))
     assert bool(paused) == bool(headers)
 
 
@@ -197,12 +201,31 @@ def test_a_client_that_has_left_is_no_error_of_ours():
     async def gone():
         raise RuntimeError("Connection closed.")
 
-    request = SimpleNamespace(content_length=3, read=gone, transport=None)
+    request = SimpleNamespace(content_length=3, content=SimpleNamespace(readany=gone), transport=None)
     with pytest.raises(ConnectionError):
-        asyncio.run(bodies.read(request, 5))
+        asyncio.run(bodies.Bodies(5).read(request))
     request.transport = object()
     with pytest.raises(RuntimeError):
-        asyncio.run(bodies.read(request, 5))
+        asyncio.run(bodies.Bodies(5).read(request))
+
+
+def test_bodies_of_all_have_their_limit_too(ask):
+    """Of clients who are slow to send: one too many is refused, and there is room again when they have left."""
+    half = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % LIMIT
+    with contextlib.ExitStack() as stack:
+        addresses = [("127.0.0.1", ask.port)] * (bodies.TOGETHER + 1)
+        waiting = [stack.enter_context(socket.create_connection(address)) for address in addresses]
+        for client in waiting:
+            client.sendall(half.ljust(LIMIT))
+        (refused,) = select.select(waiting, [], [], 30)[0]
+        assert refused.makefile("rb").readline().split()[1] == b"503"
+        assert ask("POST", PATH, BODY) == GOOD  # there are bytes left for small ones
+    for _ in range(200):  # until the server has seen that they left
+        if (answer := ask("POST", PATH, BODY.ljust(LIMIT))) == GOOD:
+            return
+        assert answer == error("ask again later", 503)
+        time.sleep(0.05)
+    raise AssertionError("no room within ten seconds")
 
 
 def test_much_json_is_read_and_written_apart_from_the_event_loop(faked, monkeypatch):

@@ -1,28 +1,55 @@
-"""The body of a request by REST: so many bytes and no more, whatever they are squeezed into."""
+"""The bodies of requests by REST: so many bytes each, so many of all at once, whatever they are squeezed into."""
 
+import grpc
 from aiohttp import web
 
+from tfdfm.serving.status import StatusError
 
-async def read(request: web.Request, most: int) -> bytes:
-    """At most `most` bytes, after decompression.
+TOGETHER = 16  # bodies of the largest size whose bytes may be held at once
 
-    Raises:
-        web.HTTPRequestEntityTooLarge: there are more.
-        web.RequestPayloadError: they are not what the headers say.
-        ConnectionError: the client has left.
-    """
-    try:
-        if (request.content_length or 0) > most:  # said before it is sent
-            raise web.HTTPRequestEntityTooLarge(most)
-        body = await request.read()
-        if len(body) > most:  # aiohttp's own limit is one more, in some versions
-            raise web.HTTPRequestEntityTooLarge(most)
-        return body
-    except web.HTTPRequestEntityTooLarge:
-        if request.transport and "Content-Encoding" in request.headers:
-            request.transport.pause_reading()  # aiohttp would decompress the rest of a bomb to throw it away
-        raise
-    except RuntimeError as error:  # aiohttp's word for it
-        if request.transport:
+
+class Bodies:
+    """Reads bodies of at most `most` bytes after decompression; what is read counts until `free`."""
+
+    def __init__(self, most: int):
+        self.most, self.held = most, 0
+        self._of: dict[int, int] = {}  # bytes of each request that is under way
+
+    async def read(self, request: web.Request) -> bytes:
+        """The whole of it.
+
+        Raises:
+            web.HTTPRequestEntityTooLarge: there are more bytes.
+            web.RequestPayloadError: they are not what the headers say.
+            ConnectionError: the client has left.
+            StatusError: UNAVAILABLE, the bodies of others take all the room.
+        """
+        try:
+            if (request.content_length or 0) > self.most:  # said before it is sent
+                raise web.HTTPRequestEntityTooLarge(self.most)
+            body = bytearray()
+            while chunk := await request.content.readany():
+                body += chunk
+                self._take(request, len(chunk), len(body))
+            return bytes(body)
+        except (web.HTTPRequestEntityTooLarge, StatusError):
+            if request.transport and "Content-Encoding" in request.headers:
+                request.transport.pause_reading()  # aiohttp would decompress the rest of a bomb to throw it away
             raise
-        raise ConnectionResetError(str(error)) from None
+        except RuntimeError as error:  # aiohttp's word for it
+            if request.transport:
+                raise
+            raise ConnectionResetError(str(error)) from None
+
+    def free(self, request: web.Request) -> None:
+        """The request is answered."""
+        self.held -= self._of.pop(id(request), 0)
+
+    def _take(self, request: web.Request, more: int, size: int) -> None:
+        self.held += more
+        self._of[id(request)] = size
+        if size > self.most:
+            raise web.HTTPRequestEntityTooLarge(self.most)
+        if self.held > TOGETHER * self.most:
+            message = f"The bodies under way hold {TOGETHER * self.most:,} bytes, all that they may: ask again later."
+            raise StatusError(grpc.StatusCode.UNAVAILABLE, message)

@@ -111,7 +111,7 @@ class HttpRestApiHandler:
     """Answers what is below /v1/ and /v2, and what needs the core elsewhere."""
 
     def __init__(self, core: ServerCore, metrics: ServingMetrics, timeout: float, max_body: int):
-        self._core, self._metrics, self._timeout, self._max_body = core, metrics, timeout, max_body
+        self._core, self._metrics, self._timeout, self._bodies = core, metrics, timeout, bodies.Bodies(max_body)
 
     async def answer(self, request: web.Request) -> web.Response:
         """JSON: what was asked for, or {"error": message}."""
@@ -125,8 +125,10 @@ class HttpRestApiHandler:
             async with asyncio.timeout(self._timeout):
                 code, response = grpc.StatusCode.OK, await self._answer(target, request)
         except Exception as error:
-            status, code, message = _refusal(error, self._timeout, self._max_body)
+            status, code, message = _refusal(error, self._timeout, self._bodies.most)
             response = _json(json.dumps({"error": message}), status)
+        finally:
+            self._bodies.free(request)
         if target and target.model:
             self._metrics.request(target.model, target.method, "REST", code.name, time.perf_counter() - start)
         return response
@@ -152,7 +154,7 @@ class HttpRestApiHandler:
         return _json(json.dumps(about | {"inputs": inputs, "outputs": outputs}))
 
     async def _infer(self, target: open_inference.Target, request: web.Request) -> web.Response:
-        body = await bodies.read(request, self._max_body)
+        body = await self._bodies.read(request)
         large = len(body) > LARGE_BODY
         asked = await _apart(large, open_inference.parse, body, request.headers.get(open_inference.HEADER))
         with self._core.call(target.model, asked.signature, version=target.version) as call:
@@ -177,7 +179,7 @@ class HttpRestApiHandler:
             return json.dumps(_dict(get_model_status_pb2.GetModelStatusResponse(model_version_status=found)))
         if target.method == "metadata":
             return _metadata(target.model, *self._core.metadata(target.model, **spec))
-        body = await bodies.read(request, self._max_body)
+        body = await self._bodies.read(request)
         large = len(body) > LARGE_BODY
         asked = await _apart(large, request_json.parse, body)
         if target.method == "predict":
