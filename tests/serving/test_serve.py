@@ -1,5 +1,7 @@
 """The command as a process: its ports, TLS, and how it starts and ends."""
 
+import asyncio
+import os
 import re
 import signal
 import subprocess
@@ -19,7 +21,8 @@ from running import WAIT, arrays, request
 from servables import floats
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from tfdfm.serving import config_messages
+from tfdfm.serving import config_messages, server
+from tfdfm.serving.prometheus import PATH
 
 
 class Command:
@@ -100,6 +103,41 @@ def test_a_whole_life(started, tmp_path):
     with urllib.request.urlopen(f"{run.place('REST')}/v1/models/gated", timeout=WAIT) as page:
         assert b"AVAILABLE" in page.read()
     assert_it_ends_in_order(run, stub, tmp_path / "gate")
+
+
+def test_what_is_stuck_is_given_up_at_a_second_signal(started, tmp_path):
+    servables.gated(tmp_path / "base" / "3")
+    (tmp_path / "batching").write_text("max_batch_size { value: 2 }")
+    flags = f"--model_base_path={tmp_path / 'base'}", f"--batching_parameters_file={tmp_path / 'batching'}"
+    run = started(*flags, "--model_name=gated", "--port=-1", "--rest_api_port=-1")
+    waiting = run.stub().Predict.future(request("gated", x=floats(7), gate=gate(tmp_path / "never")), WAIT)
+    wait_for(lambda: 'processed_batch_size_count{model_name="gated"} 1.0' in read(f"{run.place('REST')}{PATH}"))
+    run.process.send_signal(signal.SIGTERM)
+    health = health_pb2_grpc.HealthStub(grpc.insecure_channel(run.place("gRPC")))
+    wait_for(lambda: health.Check(health_pb2.HealthCheckRequest(), WAIT).status == 2)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(WAIT) == 1 and waiting.exception(WAIT).code() == grpc.StatusCode.UNAVAILABLE
+    assert "given up" in run.process.communicate()[1]
+
+
+def test_what_is_stuck_is_given_up_after_some_time(monkeypatch):
+    class Stuck:
+        async def start(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def line(self):
+            return "Serving"
+
+        async def stop(self):
+            await asyncio.Event().wait()
+
+    def exits(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(server, "_PATIENCE", 0.1)
+    monkeypatch.setattr(os, "_exit", exits)
+    with pytest.raises(SystemExit, match="1"):
+        asyncio.run(server._serve(Stuck()))
 
 
 def listening(process: int) -> set[str]:

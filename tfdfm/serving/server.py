@@ -28,6 +28,7 @@ from tfdfm.serving.status import StatusError
 OFF, ANY = 0, -1  # ports
 _THREADS = 32
 _GRACE = 5.0  # seconds for answers to leave after the last request is done
+_PATIENCE = 25.0  # seconds from a signal to stop until what is still under way is given up: Kubernetes kills after 30
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ async def _poll(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
 
 
 def serve(options: Options) -> None:
-    """Until SIGTERM or SIGINT. Raises UsageError, Failure."""
+    """Until SIGTERM or SIGINT and the answers to what is under way; a second signal or 25 seconds end it as it is, with
+    exit code 1. Raises UsageError, Failure."""
     tf.get_logger().setLevel("ERROR")  # the loader says at every call that it is of TF1
     gc.freeze()  # what is imported stays: collections after it take 1 ms, not 300
     _run(_serve(Server(options)))
@@ -210,7 +212,13 @@ async def _serve(server: Server) -> None:
     print(server.line(), flush=True)
     await stop.wait()
     logging.info("Stopping: requests under way are answered, new ones are not.")
-    await server.stop()
+    stop.clear()
+    ways = [asyncio.create_task(server.stop()), asyncio.create_task(stop.wait())]
+    await asyncio.wait(ways, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    if not ways[0].done():
+        logging.error("Requests under way are given up.")
+        os._exit(1)  # TensorFlow's threads would keep the process
+    await ways[0]
 
 
 def _address(host: str, port: int) -> str:
