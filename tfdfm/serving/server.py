@@ -87,7 +87,7 @@ class Server:
         await self._grpc.start()
         await self._start_rest()
         await self._health.start()
-        polled = [(self._options.poll_seconds, self.manager.refresh)]
+        polled = [(self._options.poll_seconds, self.manager.look)]
         if self._options.config_file:
             polled.append((self._options.config_poll_seconds, self._reread))
         self._tasks = [asyncio.create_task(_poll(seconds, work)) for seconds, work in polled if seconds > 0]

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 
 import grpc
 import numpy as np
@@ -13,6 +14,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 from versions import ended, publish_slow, refresh, reload, states, version
 
 from tfdfm.serving.models import manager, warmup
+from tfdfm.serving.models.servables import Servable
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +140,43 @@ def test_a_stuck_request_keeps_no_third_version_waiting(server, numbered, base, 
     (tmp_path / "gate").touch()
     assert arrays(waiting.result())["y"] == 1
     ended(server, 1)
+
+
+def test_a_slow_load_keeps_no_other_model_waiting(server, numbered, base, monkeypatch):
+    other = base.with_name("other")
+    for place in (base, other):
+        publish(numbered / "line1", place, 1)
+    reload(server, config(m=base, other=other))
+    going, load = threading.Event(), Servable.load
+
+    def slow(servable):
+        assert base not in servable.path.parents or going.wait(WAIT)
+        load(servable)
+
+    monkeypatch.setattr(Servable, "load", slow)
+    publish(numbered / "line2", base, 2)
+    server.do(server.server.manager.look())
+    server.look(lambda: 2 in server.server.manager.models["m"].servables)
+    publish(numbered / "line2", other, 2)
+    server.do(server.server.manager.look())
+    server.look(lambda: server.server.manager.models["other"].available() == [2])
+    assert server.server.manager.models["m"].available() == [1]
+    going.set()
+    server.look(lambda: server.server.manager.models["m"].available() == [2])
+
+
+def test_a_look_that_fails_is_logged(server, numbered, base, monkeypatch, caplog):
+    publish(numbered / "line1", base, 1)
+    reload(server, config(m=base))
+
+    def fails(_):
+        raise ValueError("this one")
+
+    monkeypatch.setattr(manager.storage, "aspired_versions", fails)
+    server.do(server.server.manager.look())
+    server.look(lambda: "this one" in caplog.text)
+    monkeypatch.undo()
+    assert version(server) == 1
 
 
 def test_a_version_that_ended_is_closed(server, numbered, base):

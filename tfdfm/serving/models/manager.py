@@ -34,6 +34,7 @@ class ModelManager:
         self.models: dict[str, ServableStream] = {}
         self._operators: set[Path] = set()
         self._configuring = asyncio.Lock()
+        self._looks: set[asyncio.Task] = set()
         self.closing = False
 
     async def configure(self, config: model_server_config_pb2.ModelServerConfig, *, client: bool = False) -> None:
@@ -81,6 +82,18 @@ class ModelManager:
         A label moves before the version goes that it named: who asks by it always finds one.
         """
         await asyncio.gather(*(self._bring(stream, label) for stream in list(self.models.values())))
+
+    async def look(self) -> None:
+        """Begins to `refresh` those models that are not being brought anywhere: none waits for another's slow disk."""
+        for stream in self.models.values():
+            if not stream.lock.locked():
+                self._looks.add(task := asyncio.create_task(self._bring(stream, False)))
+                task.add_done_callback(self._looked)
+
+    def _looked(self, task: asyncio.Task) -> None:
+        self._looks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logging.error("The model stays as it is", exc_info=error)
 
     async def _bring(self, stream: ServableStream, label: bool) -> None:
         async with stream.lock:
@@ -161,6 +174,8 @@ class ModelManager:
     async def drain(self) -> None:
         """Refuses new requests and waits for those under way."""
         self.closing = True
+        for task in self._looks:
+            task.cancel()
         await asyncio.gather(*(one.free.wait() for stream in self.models.values() for one in stream.servables.values()))
 
     async def close(self) -> None:
