@@ -29,14 +29,14 @@ def classifier():
     return made
 
 
-WHOLE = bool(os.environ.get("TFDFM_TEST_ALL"))  # else half of the recipe's steps, after which they are fewer
+WHOLE = bool(os.environ.get("TFDFM_TEST_ALL"))  # else a third of the recipe's steps, after which they are fewer
 
 
 @pytest.mark.slow
 def test_four_of_five_samples_are_digits_without_a_doubt(classifier, tmp_path):
     command = [sys.executable, "-m", "tfdfm.train", "--dataset=digits", f"--run_dir={tmp_path / 'run'}"]
-    commands.run([*command, "--config.score_every=0", *([] if WHOLE else ["--steps=1500"])], timeout=1800)
+    commands.run([*command, "--config.score_every=0", *([] if WHOLE else ["--steps=1000"])], timeout=1800)
     images = to_uint8(Local(restore.load(tmp_path / "run")).images(range(1000)) * 2 - 1)
-    assert classifier.confident(images) >= (0.82 if WHOLE else 0.8)
+    assert classifier.confident(images) >= (0.82 if WHOLE else 0.75)
     found = classifier.probabilities(images)[:, : digit_classifier.OTHER].argmax(axis=1)
     assert np.bincount(found, minlength=10).min() >= 10  # of a thousand: no digit is forgotten

@@ -221,7 +221,7 @@ def test_the_export_is_the_model(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize("name", CHOSEN if SHARE else [FIRST[0], pytest.param(FIRST[1], marks=pytest.mark.whole)])
 def test_xla_and_two_replicas_give_the_step_of_the_graph(name):
     """XLA on two, which compiles twice, is --all's."""
     recipe = recipes.recipe(name)

@@ -184,7 +184,7 @@ def test_training_takes_them(tmp_path, monkeypatch):
         tmp_path / "a.tar",
         {f"{i}.{end}": png(i) if end == "png" else b"%d" % (i % 2) for i in range(16) for end in ("png", "cls")},
     )
-    flags = commands.flags(steps=1, conditional=True)
+    flags = commands.flags(steps=1, conditional=True, terms="nonsaturating")
     arguments = [*flags, "--config=custom", f"--dataset=webdataset:{tmp_path}/a.tar", f"--run_dir={tmp_path / 'run'}"]
     train.main(cli.parse(["", *arguments], train.define, ""))
     assert (tmp_path / "run" / "checkpoints" / "0000001").is_dir()

@@ -204,7 +204,7 @@ def started():
         process.communicate()
 
 
-@pytest.mark.parametrize("kind", Signals.KINDS)
+@pytest.mark.parametrize("kind", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.whole)])
 def test_a_signal_saves_and_stops_and_the_run_goes_on_from_there(tmp_path, started, kind):
     process = started(tmp_path, 0.05)
     process.send_signal(kind)

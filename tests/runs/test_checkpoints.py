@@ -167,7 +167,7 @@ def test_a_variable_that_is_not_finite_is_named(tmp_path):
     assert saver.not_finite() == "half"
 
 
-@pytest.mark.parametrize("part", ["kills", "replicas"])
+@pytest.mark.parametrize("part", [pytest.param("kills", marks=pytest.mark.whole), "replicas"])
 def test_in_a_process_of_its_own(tmp_path, part):
     subprocess.run([sys.executable, __file__, part, tmp_path], check=True, timeout=240)
 

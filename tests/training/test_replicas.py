@@ -68,7 +68,7 @@ def test_graph_xla_and_eager_agree(one_frozen, mode):
     agree(toys.state(trainer), one_frozen[0], 3e-5)
 
 
-@pytest.mark.parametrize("mode", ["graph", "xla"])
+@pytest.mark.parametrize("mode", ["graph", pytest.param("xla", marks=pytest.mark.whole)])
 def test_two_replicas_are_one_when_batch_norm_is_frozen(one_frozen, mirrored, mode):
     trainer = warm(toys.trainer(mirrored, jit=mode == "xla", batch_norm="frozen", **FULL))
     step = toys.replicated(trainer, mirrored)
