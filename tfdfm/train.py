@@ -31,7 +31,7 @@ def define(values: flags.FlagValues):
     flags.DEFINE_list("seeds", None, "one run for each, one after the other", flag_values=values)
     flags.DEFINE_list("splits", None, "of an ensemble's models these alone, by number (all)", flag_values=values)
     flags.DEFINE_string("jit", None, "XLA: auto, on, off", flag_values=values)
-    flags.DEFINE_string("precision", None, "float32, mixed_bfloat16", flag_values=values)
+    flags.DEFINE_string("precision", None, "float32, mixed_bfloat16, mixed_float16", flag_values=values)
     flags.DEFINE_string("distribution", None, "auto, mirrored, multi_worker, tpu, none", flag_values=values)
     flags.DEFINE_boolean("report", False, "keep report.html in the run directory current", flag_values=values)
     flags.DEFINE_boolean("dry_run", False, "build, trace one step, print sizes; needs no data", flag_values=values)

@@ -53,7 +53,7 @@ Figures = dict[str, list[float]]  # by round
 
 def define(values: flags.FlagValues):
     flags.DEFINE_list("config", ["cifar10"], "recipes, or all", flag_values=values)
-    flags.DEFINE_list("precision", ["float32", "mixed_bfloat16"], "one or both", flag_values=values)
+    flags.DEFINE_list("precision", ["float32", "mixed_bfloat16"], "and mixed_float16", flag_values=values)
     flags.DEFINE_list("batch_size", ["0"], "0: the recipe's", flag_values=values)
     flags.DEFINE_list("measure", ["step", "loop"], f"of {', '.join(MEASURES)}", flag_values=values)
     flags.DEFINE_string("peer", None, "a command; {batch_size} in it is filled in", flag_values=values)
@@ -240,7 +240,7 @@ def _command(arguments: list[str], folder: Path) -> float:
 
 def _product(precision: str) -> Callable[[], tf.Tensor]:
     """The product of two matrices, of PRODUCT rows and columns each."""
-    dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
+    dtype = tf.as_dtype(precision.removeprefix("mixed_"))
     a = tf.cast(tf.random.stateless_normal([PRODUCT, PRODUCT], [0, 0]), dtype)
     return tf.function(lambda: tf.matmul(a, a))
 

@@ -173,7 +173,7 @@ def test_one_step_moves_all_weights_and_each_has_one_player(name):
 def test_xla_gets_one_computation_in_bfloat16(name, monkeypatch):
     """What a GPU would compile: no loop over images, nothing from the host or to it, no convolution in float32 but
     those of a D whose slopes are penalised."""
-    monkeypatch.setattr(distribution, "_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(distribution, "_multiplies", lambda choice: True)
     config, found = run.resolve(toy(name, precision="mixed_bfloat16"))
     trainer = run.build_trainer(config, found, distribution.strategy("none"))
     batch = {key: tf.constant(value[:BATCH]) for key, value in first_batch(config).items()}

@@ -85,7 +85,7 @@ def test_a_step_with_the_penalty_is_finite(jit):
 def test_the_critic_computes_in_float32_whatever_the_precision(monkeypatch):
     from tfdfm.training import distribution
 
-    monkeypatch.setattr(distribution, "_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(distribution, "_multiplies", lambda choice: True)
     config = {**GP, "discriminator": {"network": "DCGAN", "width": 4, "batch_norm": False}}
     networks = toys.trainer(**config, precision="mixed_bfloat16").networks
     assert networks["discriminator"].dtype_policy.name == "float32"

@@ -10,7 +10,7 @@ CHOICES = {
     "prior": ("uniform", "normal"),
     "play": ("simultaneous", "alternating"),
     "batch_norm": ("local", "synchronised", "frozen"),
-    "precision": ("float32", "mixed_bfloat16"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
     "jit": ("auto", "on", "off"),
     "distribution": ("auto", "mirrored", "multi_worker", "tpu", "none"),
     "optimizer.method": ("adam", "adam_root", "rmsprop", "sgd"),

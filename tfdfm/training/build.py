@@ -87,8 +87,9 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
                 f"Set --config.{term}.gradient_ratio=0 or --config.batch_norm=local."
             )
         objective.build(nets)
+    scaled = config.precision == "mixed_float16"
     players = [
-        Player(name, owned, optimizers.make(name, config.optimizer), name == "discriminator")
+        Player(name, owned, optimizers.make(name, config.optimizer, skipping=scaled), name == "discriminator")
         for name, owned in owners.items()
     ]
     settings = Settings(**{name: config[name] for name in Settings._fields})
@@ -96,7 +97,7 @@ def trainer(config: ConfigDict, channels: int, num_classes: int, *, jit: bool) -
     few = min(config.batch_size // tf.distribute.get_strategy().num_replicas_in_sync, 2)
     names = _loss_names(update, batch(config, channels, num_classes, few))
     ema_generator = generator(config, channels, num_classes) if config.ema_decay else None
-    made = Trainer(update, names, Schedule.of(config), ema_generator=ema_generator, jit=jit)
+    made = Trainer(update, names, Schedule.of(config), ema_generator=ema_generator, jit=jit, scaled=scaled)
     made.compile(steps_per_execution=config.steps_per_execution, jit_compile=False)
     return made
 

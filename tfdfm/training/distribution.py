@@ -63,16 +63,17 @@ def use_xla(choice: str, strategy: tf.distribute.Strategy, batch_norm: str) -> b
 
 
 def precision(choice: str, *, convolutional: bool) -> str:
-    """The dtype policy of a network. mixed_bfloat16 leaves convolutions in float32 on a CPU without instructions for
-    products of bfloat16: oneDNN's bfloat16 convolutions take about one and a half times as long there.
+    """The dtype policy of a network. A mixed one leaves convolutions in float32 on a CPU without instructions for
+    products of its 16-bit floats: oneDNN's convolutions of bfloat16 take about one and a half times as long there.
     """
     slow = not tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU")
-    return "float32" if convolutional and slow and not _multiplies_bfloat16() else choice
+    return "float32" if convolutional and slow and not _multiplies(choice) else choice
 
 
-def _multiplies_bfloat16() -> bool:
+def _multiplies(choice: str) -> bool:
+    short = {"mixed_bfloat16": "bf16", "mixed_float16": "fp16"}.get(choice)
     try:
-        return bool({"amx_bf16", "avx512_bf16"} & set(CPU.read_text().split()))
+        return bool({f"amx_{short}", f"avx512_{short}"} & set(CPU.read_text().split()))
     except OSError:
         return False
 

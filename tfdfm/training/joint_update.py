@@ -98,6 +98,7 @@ class JointUpdate:
         number: int | tf.Tensor = 0,
         who: str = "all",
         logged: bool | tf.Tensor = False,
+        scale: tf.Tensor | None = None,
     ) -> Gradients:
         """Of one of a step's `updates`.
 
@@ -108,6 +109,7 @@ class JointUpdate:
             number: updates of this step before it.
             who: moves.
             logged: whether the gradient norms of the generator's terms are wanted; 0 otherwise.
+            scale: of all losses while they are differentiated, for float16; norms that do not fit are 0.
         """
         players = self.movers(who)
         with tf.GradientTape(persistent=True) as tape:
@@ -115,10 +117,10 @@ class JointUpdate:
             losses = self.losses(forward, players)
             shares = {name: {term: self._share(value) for term, value in of.items()} for name, of in losses.items()}
             totals = {name: tf.add_n(list(of.values())) for name, of in shares.items()}
-        gradients = {p.name: tape.gradient(totals[p.name], _values(self.weights(p))) for p in players}
+        gradients = {p.name: _gradient(tape, totals[p.name], _values(self.weights(p)), scale) for p in players}
         logs = flat(shares)
         logs |= {name: self._share(value) for name, value in self.diagnostics(forward, losses, who).items()}
-        logs |= self._gradient_norms(tape, shares.get("generator", {}), logged)
+        logs |= self._gradient_norms(tape, shares.get("generator", {}), logged, scale)
         recorded, kept = (forward.tracked.recorded, forward.tracked.kept) if forward.tracked else ([], [])
         statistics, states = ({variable.path: value for variable, value in of} for of in (recorded, kept))
         return Gradients(gradients, logs, statistics, states)
@@ -164,7 +166,9 @@ class JointUpdate:
             return tf.reduce_sum(value) / (self.settings.batch_size * value.shape[1:].num_elements())
         return value / (tf.distribute.get_strategy().num_replicas_in_sync * self.settings.accumulate)
 
-    def _gradient_norms(self, tape, shares: dict[str, tf.Tensor], logged: bool | tf.Tensor) -> dict[str, tf.Tensor]:
+    def _gradient_norms(
+        self, tape, shares: dict[str, tf.Tensor], logged: bool | tf.Tensor, scale: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
         """Of each term of the generator: the mean over replicas of their own gradients' norms.
 
         Left out with synchronised batch norm, whose gradient talks to the other replicas and cannot stand in a
@@ -175,9 +179,12 @@ class JointUpdate:
         weights = _values(next(self.weights(p) for p in self.players if p.name == "generator"))
         norms = tf.cond(
             tf.convert_to_tensor(logged),
-            lambda: [tf.linalg.global_norm(tape.gradient(share, weights)) for share in shares.values()],
+            lambda: [tf.linalg.global_norm(_gradient(tape, share, weights, scale)) for share in shares.values()],
             lambda: [tf.zeros([])] * len(shares),
         )
+        if scale is not None:
+            fits = tf.reduce_all(tf.math.is_finite(norms))
+            norms = [tf.where(fits, norm, 0.0) for norm in norms]
         return {f"generator/gradient_norm_{term}": norm for term, norm in zip(shares, norms, strict=True)}
 
 
@@ -195,6 +202,13 @@ def _joined(parts) -> dict[str, tf.Tensor]:
             )
         found |= part
     return found
+
+
+def _gradient(
+    tape: tf.GradientTape, loss: tf.Tensor, weights: list[tf.Variable], scale: tf.Tensor | None
+) -> list[tf.Tensor | None]:
+    found = tape.gradient(loss, weights, output_gradients=scale)
+    return found if scale is None else [None if gradient is None else gradient / scale for gradient in found]
 
 
 def _values(variables: list[keras.Variable]) -> list[tf.Variable]:

@@ -9,14 +9,15 @@ import tensorflow as tf
 from tfdfm.training.keras_internals import slots
 
 
-def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
+def make(player: str, keys: Mapping, *, skipping: bool = False) -> keras.optimizers.Optimizer:
     """The optimizer of a player by a recipe's keys `optimizer`.
 
     "adam"; "adam_root", Salimans et al.'s; "rmsprop", whose mean of squares decays by beta_2 and which has no beta_1;
     "sgd", with `momentum`. `epsilon` is of the size of a gradient but for "adam_root", where it is added below the
-    root: Keras adds RMSprop's there, too, where 1e-8 would be a floor of 1e-4. `l2` is of all of them.
+    root: Keras adds RMSprop's there, too, where 1e-8 would be a floor of 1e-4. `l2` is of all of them. `skipping` is
+    for float16.
     """
-    kind = functools.partial(_regularised, l2=keys["l2"])
+    kind = functools.partial(_mixed, l2=keys["l2"], skipping=skipping)
     own = player == "generator"
     method = own and keys["generator_method"] or keys["method"]
     rate = own and keys["generator_learning_rate"] or keys["learning_rate"]
@@ -31,8 +32,20 @@ def make(player: str, keys: Mapping) -> keras.optimizers.Optimizer:
     return adam(rate, keys["beta_1"], keys["beta_2"], keys["epsilon"])
 
 
-def _regularised(kind: type[keras.optimizers.Optimizer], l2: float) -> type[keras.optimizers.Optimizer]:
-    return type(f"Regularised{kind.__name__}", (Regularised, kind), {"l2": l2}) if l2 else kind
+def _mixed(kind: type[keras.optimizers.Optimizer], l2: float, skipping: bool) -> type[keras.optimizers.Optimizer]:
+    kind = type(f"Regularised{kind.__name__}", (Regularised, kind), {"l2": l2}) if l2 else kind
+    return type(f"Skipping{kind.__name__}", (Skipping, kind), {}) if skipping else kind
+
+
+class Skipping(keras.optimizers.Optimizer):
+    """Mixed in: a weight and its means stay where the sum over replicas of its gradient is NaN (`LossScale`)."""
+
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
+        def update():
+            super(Skipping, self).update_step(gradient, variable, learning_rate)
+            return tf.constant(True)
+
+        tf.cond(tf.math.is_nan(tf.reshape(gradient, [-1])[0]), lambda: tf.constant(False), update)
 
 
 class Regularised(keras.optimizers.Optimizer):

@@ -12,6 +12,7 @@ from tfdfm.images import from_uint8
 from tfdfm.networks.layers import BatchNorm, Network
 from tfdfm.training.joint_update import Gradients, JointUpdate
 from tfdfm.training.keras_internals import Prebuilt
+from tfdfm.training.loss_scale import START, LossScale
 from tfdfm.training.schedule import Schedule
 
 GRID = 64  # samples of a picture
@@ -32,6 +33,7 @@ class Trainer(Prebuilt):
         schedule: when gradient norms are logged.
         ema_generator: a second generator to hold the moving average of weights and population statistics, or None.
         jit: compile the computation of gradients with XLA. The updates stay outside: MirroredStrategy needs it so.
+        scaled: whether losses are scaled for float16.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Trainer(Prebuilt):
         *,
         ema_generator: Network | None = None,
         jit: bool = False,
+        scaled: bool = False,
     ):
         super().__init__()
         self.joint_update, self.loss_names, self.schedule = joint_update, loss_names, schedule
@@ -49,6 +52,10 @@ class Trainer(Prebuilt):
         self.networks = joint_update.networks  # tracked by Keras
         self.step = self._counter("step", 0)
         self.first_bad_step, self.first_bad_term = self._counter("bad_step", -1), self._counter("bad_term", -1)
+        self.loss_scale = None
+        if scaled:
+            factor, fitted = self._counter("loss_scale", START, "float32"), self._counter("fitted", 0)
+            self.loss_scale = LossScale(factor.value, fitted.value)
         gradients = joint_update.gradients
         self._gradients = tf.function(gradients, jit_compile=True, autograph=False) if jit else gradients
         self.xla = jit
@@ -90,10 +97,17 @@ class Trainer(Prebuilt):
         for every in {of.gradient_norms_every for of in self.joint_update.objectives.values()} - {0}:
             logged |= tf.equal(step % every, 0)
         how = {"number": tf.constant(number), "who": who, "logged": logged}
+        how |= {"scale": tf.identity(self.loss_scale.factor)} if self.loss_scale else {}
         found = self._accumulated(batch, step, position, share // self.joint_update.settings.accumulate, how)
         with tf.control_dependencies(tf.nest.flatten(found)):  # everything is computed before anything is updated
-            logs = _sum_over_replicas(found.logs)
+            overflow = {"overflow": self.loss_scale.overflows(found)} if self.loss_scale else {}
+            logs = _sum_over_replicas(found.logs | overflow)
         with tf.control_dependencies(list(logs.values())):
+            if self.loss_scale:
+                fits = tf.equal(logs.pop("overflow"), 0.0)
+                found = self.loss_scale.kept(found, fits, self.joint_update.populations)
+                logs["loss_scale"] = how["scale"]
+                self.loss_scale.move(fits)
             self._apply(found)
         for objective in self.joint_update.objectives.values():
             logs |= objective.after_step(self.networks, before | logs, moved=set(found.of_players))
@@ -146,7 +160,10 @@ class Trainer(Prebuilt):
             f"{player.name}_optimizer": player.optimizer for player in self.joint_update.players
         } | self.joint_update.objectives
         named = [flat_names(holder, of.variables) for holder, of in holders.items()]
-        return {name: variable for group in named for name, variable in group.items()} | {"step": self.step.value}
+        own = {"step": self.step.value}
+        if self.loss_scale:
+            own |= {"loss_scale": self.loss_scale.factor, "loss_scale_fitted": self.loss_scale.fitted}
+        return {name: variable for group in named for name, variable in group.items()} | own
 
     def samples(self, seeds: Sequence[int]) -> tf.Tensor:
         """int64 [N] -> [N, H, W, C] in [-1, 1]: the images that `tfdfm.sample` makes of these seeds.
@@ -168,11 +185,11 @@ class Trainer(Prebuilt):
         mean, _ = self.networks["encoder"](from_uint8(pixels))
         return self(mean)
 
-    def _counter(self, name: str, value: int) -> keras.Variable:
+    def _counter(self, name: str, value: float, dtype: str = "int64") -> keras.Variable:
         return self.add_weight(
             name=name,
             shape=(),
-            dtype="int64",
+            dtype=dtype,
             initializer=keras.initializers.Constant(value),
             trainable=False,
             aggregation="only_first_replica",
