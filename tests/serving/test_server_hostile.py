@@ -18,7 +18,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from tfdfm.sampling import saved_model
-from tfdfm.serving.server import ANY
+from tfdfm.serving.server import ANY, GRPC
 
 CLASSES, WIDTH = 3, 8
 PATH, METHOD = "/v1/models/m:predict", "/tensorflow.serving.PredictionService/Predict"
@@ -188,6 +188,47 @@ def test_clients_that_leave_before_the_answer(server):
         with socket.create_connection(("127.0.0.1", server.server.ports["REST"])) as peer:
             body = b'{"inputs": {"seed": [1], "labels": [1]}}'
             peer.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+def heard(server, sent):
+    """What the REST port says, until it hangs up, to who says this and no more."""
+    with socket.create_connection(("127.0.0.1", server.server.ports["REST"]), timeout=WAIT) as peer:
+        peer.sendall(sent)
+        peer.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: peer.recv(1 << 16), b""))
+
+
+def test_a_client_that_closes_its_half_is_answered_if_its_request_is_whole(server):
+    body = b'{"inputs": {"seed": [1], "labels": [1]}}'
+    request = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    said = heard(server, request)
+    assert said.startswith(b"HTTP/1.1 200 ") and b"outputs" in said
+    assert heard(server, b"nonsense\r\n\r\n").startswith(b"HTTP/1.0 400 ")
+    assert heard(server, request[:-1]) == heard(server, request[:50]) == b""
+
+
+def test_grpc_takes_so_many_connections_and_none_that_does_not_begin(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(GRPC, "grpc.max_allowed_incoming_connections", 3)
+    monkeypatch.setitem(GRPC, "grpc.server_handshake_timeout_ms", 200)
+    saved_model.write(exports.trained(classes=CLASSES), tmp_path)
+    with serving(config(m=tmp_path)) as limited:
+        port = limited.server.ports["gRPC"]
+
+        def taken():
+            peer = socket.create_connection(("127.0.0.1", port), timeout=WAIT)
+            peer.sendall(HTTP2 + b"\0\0\0\4\0\0\0\0\0")  # SETTINGS
+            return peer if peer.recv(9) else peer.close()
+
+        peers = [taken() for _ in range(4)]
+        assert all(peers[:3]) and not peers[3]
+        peers[0].close()
+        peers[0] = next(peer for peer in iter(taken, 0) if peer)  # once its place is free
+        peers[1].close()
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as silent:
+            while silent.recv(100):
+                pass  # until the server hangs up
+        for peer in peers[:3]:
+            peer.close()
 
 
 @searching

@@ -26,6 +26,11 @@ from tfdfm.serving.prometheus import PATH, ServingMetrics
 from tfdfm.serving.status import StatusError
 
 OFF, ANY = 0, -1  # ports
+GRPC = {  # a flag, --grpc_channel_arguments, sets others
+    "grpc.so_reuseport": 0,
+    "grpc.max_allowed_incoming_connections": 1000,
+    "grpc.server_handshake_timeout_ms": 10_000,  # in which a connection has to say that it speaks HTTP/2
+}
 _THREADS = 32
 _GRACE = 5.0  # seconds for answers to leave after the last request is done
 _PATIENCE = 25.0  # seconds from a signal to stop until what is still under way is given up: Kubernetes kills after 30
@@ -94,8 +99,7 @@ class Server:
 
     def _make_grpc(self) -> grpc.aio.Server:
         options = self._options
-        arguments = {"grpc.so_reuseport": 0, "grpc.max_receive_message_length": options.max_bytes}
-        arguments |= dict(options.channel_arguments)
+        arguments = GRPC | {"grpc.max_receive_message_length": options.max_bytes} | dict(options.channel_arguments)
         checks = [security.Interceptor(self._tokens)] if self._tokens else []
         server = grpc.aio.server(interceptors=checks, options=list(arguments.items()))
         services.add(server, self.core, self.manager, self.metrics, as_content=options.as_content)

@@ -96,13 +96,13 @@ def differences(expected: dict[str, object], found: dict[str, object]) -> list[s
     return sorted(name for name in expected | found if expected.get(name) != found.get(name))
 
 
-def start(command: list[str], folder: Path, prefix: Sequence[str] = ()) -> subprocess.Popen:
-    """The command in a process group of its own; its output and its cache lie in the folder."""
+def start(command: list[str], folder: Path, prefix: Sequence[str] = (), output: Path | None = None) -> subprocess.Popen:
+    """The command in a process group of its own; its cache lies in the folder, its output, too, if not elsewhere."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
-    with open(folder / "output", "a") as output:
+    with open(output or folder / "output", "a") as file:
         arguments = [*prefix, sys.executable, "-m", f"tfdfm.{command[0]}", *command[1:]]
-        return subprocess.Popen(arguments, stdout=output, stderr=output, env=environment, start_new_session=True)
+        return subprocess.Popen(arguments, stdout=file, stderr=file, env=environment, start_new_session=True)
 
 
 def watched(process: subprocess.Popen, folder: Path, most: float = math.inf, seconds: float = math.inf) -> int:

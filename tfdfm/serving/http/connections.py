@@ -6,13 +6,14 @@ from collections.abc import Callable
 from aiohttp import web
 
 KEEP_ALIVE = 75.0  # seconds between two requests of a connection
+HALF_CLOSED = 0.1  # seconds after a client's last byte by which a request that is whole is under way
 
 
 class Connections:
     """Closes a connection beyond the `most`, and one that takes longer than `seconds` for a request's headers.
 
     What a client is slow to send after them, or to be told, the time limit of a request is for; one that does not take
-    an answer at all is closed, too.
+    an answer at all is closed, too. A client that closes its half after a whole request is answered, then closed.
     """
 
     def __init__(self, most: int, seconds: float):
@@ -31,10 +32,12 @@ class Connections:
             connection = self.open.get(request.transport)
             if connection:
                 connection.wait(None)
+                connection.request = request
             try:
                 return await handler(request)
             finally:
                 if connection:
+                    connection.request, connection.unanswered = None, False
                     connection.wait(KEEP_ALIVE + self.seconds)
 
         return noted
@@ -43,8 +46,10 @@ class Connections:
 class _Connection(asyncio.Protocol):
     """Passes everything on to `inner`."""
 
-    def __init__(self, owner: Connections, inner: asyncio.Protocol):
+    def __init__(self, owner: Connections, inner: web.RequestHandler):
         self._owner, self._inner = owner, inner
+        self.request: web.Request | None = None  # under way
+        self.unanswered = False  # bytes
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0  # bytes, when the time was last up
@@ -86,10 +91,20 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._transport:
+            self.unanswered = True
             self._inner.data_received(data)
 
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._transport else None
+    def eof_received(self) -> bool:
+        """Whether the connection stays open, to be answered: TLS has no half-closed ones."""
+        if self._transport and self.unanswered and not self._transport.get_extra_info("sslcontext"):
+            self._inner.close()  # once what is there is answered
+            asyncio.get_running_loop().call_later(HALF_CLOSED, self._close_unless_whole)
+            return True
+        return False
+
+    def _close_unless_whole(self) -> None:
+        if self._transport and not (self.request and self.request.content.is_eof()):
+            self._transport.close()
 
     def pause_writing(self) -> None:
         self._inner.pause_writing()
