@@ -1,9 +1,11 @@
 """A zip, tar shards and a set of Hugging Face's: the images that a folder of the same files gives."""
 
 import io
+import shutil
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import commands
 import datasets
@@ -162,6 +164,41 @@ def test_a_set_of_hugging_faces(hub, read):
     held_out = read(hub, split="test")
     assert list(held_out.pixels[:, 3, 3, 0]) == [40] and list(held_out.labels) == [1]
     assert select("digits", hub)[0] == "digits-set"
+
+
+INFO = """---
+dataset_info:
+  features:
+  - {{name: image, dtype: image}}
+  - name: label
+    dtype: {{class_label: {{names: {{'0': ant, '1': bee}}}}}}
+  splits:
+  - {{name: train, num_bytes: 1000, num_examples: {count}}}
+  - {{name: test, num_bytes: 1000, num_examples: 1}}
+  download_size: 5000
+  dataset_size: 1000
+---
+"""
+
+
+def test_a_set_of_hugging_faces_that_is_larger_than_the_disk_is_a_stream(hub, read, tmp_path, monkeypatch):
+    kept, usage = read(hub), shutil.disk_usage
+    shutil.rmtree(tmp_path / "hf")
+    (tmp_path / "set" / "README.md").write_text(INFO.format(count=3))
+    assert read(hub).source == kept.source and any((tmp_path / "hf").rglob("*.arrow"))  # there is room
+    shutil.rmtree(tmp_path / "hf")
+
+    def scarce(place):
+        return usage(place)._replace(free=5500) if Path(place) in (tmp_path, tmp_path / "hf") else usage(place)
+
+    monkeypatch.setattr(shutil, "disk_usage", scarce)
+    found = read(hub)
+    assert not any((tmp_path / "hf").rglob("*.arrow"))
+    assert np.array_equal(found.pixels, kept.pixels) and np.array_equal(found.labels, kept.labels)
+    assert found.class_names == kept.class_names and describe(hub) == (16, 1, 2)
+    (tmp_path / "set" / "README.md").write_text(INFO.format(count=4))
+    with pytest.raises(Failure, match="Expected 4 images in huggingface .*, found 3"):
+        read(hub)
 
 
 def test_a_set_of_hugging_faces_that_cannot_work(tmp_path, hub, read, monkeypatch):
