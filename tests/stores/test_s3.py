@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 import tarfile
 
@@ -107,3 +108,33 @@ def test_images_of_a_bucket(bucket, tmp_path):
     found = data.load("webdataset:s3://bucket/shards/{00..01}.tar", cache_dir=str(tmp_path))
     assert found.pixels[:, 0, 0, 0].tolist() == [0, 1]
     assert not (stores.place("s3://bucket/shards") / "02.tar").exists()  # which nobody asked for
+
+
+def test_shards_for_which_the_disk_has_no_room_are_read_in_the_bucket(bucket, tmp_path, monkeypatch):
+    store, pattern = fsspec.filesystem("s3"), "webdataset:s3://bucket/large/{00..01}.tar"
+    for number in range(2):
+        shard = io.BytesIO()
+        with tarfile.open(fileobj=shard, mode="w") as archive:
+            for key, suffix, content in (
+                ("a", "png", png(number)),
+                ("a", "cls", b"1"),
+                ("b", "cls", b"0"),
+                ("b", "png", png(9)),
+            ):
+                info = tarfile.TarInfo(f"{key}.{suffix}")
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+        store.pipe(f"bucket/large/{number:02d}.tar", shard.getvalue())
+    usage, copies = shutil.disk_usage, stores.place("s3://bucket/large")
+    scarce = stores.place("s3://bucket").parents[1]
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda place: usage(place)._replace(free=100) if place == scarce else usage(place)
+    )
+    assert data.describe(pattern) == (16, 3, 2)
+    found = data.load(pattern, cache_dir=str(tmp_path / "one"))
+    assert not copies.exists()
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    kept = data.load(pattern, cache_dir=str(tmp_path / "two"))
+    assert (copies / "01.tar").exists()
+    for images in (found, kept):
+        assert images.pixels[:, 0, 0, 0].tolist() == [0, 9, 1, 9] and images.labels.tolist() == [1, 0, 1, 0]

@@ -13,10 +13,8 @@ import numpy as np
 from absl import logging
 
 from tfdfm.data import image_files
-from tfdfm.data.source import Source, default_size
+from tfdfm.data.source import LOOKED_AT, Source, default_size
 from tfdfm.errors import Failure, UsageError
-
-LOOKED_AT = 1000  # images of a stream whose size and colours are taken for all
 
 
 def source(name: str, test: bool = False) -> Source:

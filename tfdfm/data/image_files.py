@@ -1,6 +1,6 @@
 """Image files of any kind that Pillow reads, wherever they lie: in a folder, in a zip, in tar shards."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -57,15 +57,17 @@ def _unreadable(file: ImageFile, error: Exception) -> Failure:
 
 
 def of_classes(text: str, version: str, classes: Mapping[str, Sequence[ImageFile]]) -> Source:
-    """The images of classes, the one class "" of those without labels; gray when all of them are, at the largest
-    network size that the smallest one fills."""
+    """The images of classes, the one class "" of those without labels."""
     examples = [(file, label) for label, files in enumerate(classes.values()) for file in files]
-
-    def layout() -> tuple[int, int]:
-        sizes, grays = zip(*(header(file) for file, _ in examples), strict=True)
-        return default_size(min(map(min, sizes))), 1 if all(grays) else 3
 
     def rows() -> Iterator[tuple[ImageFile, int]]:
         return iter(examples)
 
-    return Source(text, version, len(examples), () if "" in classes else tuple(classes), layout, rows, decode)
+    names = () if "" in classes else tuple(classes)
+    return Source(text, version, len(examples), names, lambda: layout(file for file, _ in examples), rows, decode)
+
+
+def layout(images: Iterable[ImageFile]) -> tuple[int, int]:
+    """-> side, channels: the largest network size that the smallest one fills; gray when all of them are."""
+    sizes, grays = zip(*map(header, images), strict=True)
+    return default_size(min(map(min, sizes))), 1 if all(grays) else 3

@@ -8,6 +8,8 @@ from PIL import Image
 
 from tfdfm.images import SIZES
 
+LOOKED_AT = 1000  # images of a set that is read as a stream, whose size and colours are taken for all
+
 
 class Source(NamedTuple):
     """Images that can be read in a fixed order, as often as asked."""

@@ -1,85 +1,116 @@
 """WebDataset's tar shards (Aizman, Maltzahn & Breuel, IEEE Big Data 2019): KEY.jpg, and beside it its class in KEY.cls.
 
-Nothing is unpacked: an image is read where it lies in its shard.
+Nothing is unpacked: an image is read where it lies in its shard. Shards in an object store are copied to this machine;
+where its disk has no room for them they are read in the store, once for what is in them and once for the images.
 """
 
 import fnmatch
 import functools
 import hashlib
 import io
+import itertools
 import os
 import re
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
 
 from tfdfm import stores
-from tfdfm.data.image_files import SUFFIXES, ImageFile, of_classes
-from tfdfm.data.source import Source
+from tfdfm.data.image_files import SUFFIXES, ImageFile, decode, layout
+from tfdfm.data.source import LOOKED_AT, Source
 from tfdfm.errors import Failure, UsageError
 
 LABEL = ".cls"
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
-class _Member(NamedTuple):
-    shard: Path
+class _Shard(NamedTuple):
+    name: str  # for messages
+    open: Callable[[], BinaryIO]
+    state: tuple  # another one once the shard is
+    here: bool  # on this machine
+
+
+class _Image(NamedTuple):
+    name: str
     start: int  # byte
     size: int
-
-    def read(self) -> bytes:
-        with self.shard.open("rb") as file:
-            file.seek(self.start)
-            return file.read(self.size)
+    label: int  # -1 of those without
 
 
 def source(pattern: str) -> Source:
-    """The images of shards: PATH, with {000..146} for numbers and * and ? as in file names.
+    """The images of shards, in their order: PATH, with {000..146} for numbers and * and ? as in file names.
 
-    Classes are whole numbers from 0, named by them; without any .cls there are none.
+    Classes are whole numbers from 0, named by them; without any .cls there are none. The size and colours of shards
+    that are read from a store are those of the first 1,000 images.
 
     Raises:
         UsageError: no such shards, or no images in them.
         Failure: a damaged shard, an image without a class among others that have one, a class that is no number.
     """
     shards = _shards(pattern)
-    digest, images, labels = hashlib.sha256(), {}, {}
-    for shard in shards:
-        about = shard.stat()
-        digest.update(repr((shard.name, about.st_size, about.st_mtime_ns)).encode())
-        for name, member in _members(shard):
-            key, suffix = f"{shard}/{name[: len(name) - len(Path(name).suffix)]}", Path(name).suffix.lower()
-            if suffix == LABEL:
-                labels[key] = _label(name, member)
-            elif suffix in SUFFIXES:
-                images[key] = ImageFile(f"{shard}/{name}", functools.partial(_opened, member))
-    if not images:
+    images = {shard: _images(shard) for shard in shards}
+    every = [(f"{shard.name}/{image.name}", image.label) for shard in shards for image in images[shard]]
+    if not every:
         raise UsageError(f"No images in {pattern}: expected KEY{' or KEY'.join(sorted(SUFFIXES))} in its shards.")
-    return of_classes(f"WebDataset {pattern}", digest.hexdigest(), _classes(images, labels))
+    highest = max(label for _, label in every)
+    if highest >= 0 and (lacking := [name for name, label in every if label < 0]):
+        raise Failure(f"{lacking[0]} has no {LABEL} beside it, others have: give every image a class, or none.")
+
+    def rows() -> Iterator[tuple[ImageFile, int]]:
+        for shard in shards:
+            with _reading(shard), shard.open() as file:
+                for image in images[shard]:
+                    file.seek(image.start)
+                    content = file.read(image.size)
+                    yield ImageFile(f"{shard.name}/{image.name}", functools.partial(io.BytesIO, content)), image.label
+
+    most = None if all(shard.here for shard in shards) else LOOKED_AT
+    return Source(
+        f"WebDataset {pattern}",
+        hashlib.sha256(b"".join(repr(shard.state).encode() for shard in shards)).hexdigest(),
+        len(every),
+        tuple(map(str, range(highest + 1))),
+        lambda: layout(file for file, _ in itertools.islice(rows(), most)),
+        rows,
+        decode,
+    )
 
 
-def _shards(pattern: str) -> list[Path]:
+def _shards(pattern: str) -> list[_Shard]:
     names = [pattern]
     while any(map(_RANGE.search, names)):
         names = [name for given in names for name in _counted(given)]
-    paths = _paths(names)
-    found = [path for each in paths for path in sorted(each.parent.glob(each.name)) if path.is_file()]
-    if missing := [path for path in paths if not (set("*?[") & set(path.name) or path.is_file())]:
-        raise UsageError(f"Expected tar shards in {pattern}, but there is no {missing[0]}.")
-    if not found:
-        raise UsageError(f"Expected tar shards in {pattern}, found none.")
-    return [path.resolve() for path in found]
-
-
-def _paths(names: list[str]) -> list[Path]:
-    """Where they lie on this machine; what is in a store is fetched."""
     places: dict[str, list[str]] = defaultdict(list)
     for folder, name in map(os.path.split, names):
         places[folder].append(name)
-    found = {folder: stores.fetched(folder, functools.partial(_is_one_of, inside)) for folder, inside in places.items()}
-    return [found[folder].expanduser() / name for folder, inside in places.items() for name in inside]
+    found = []
+    for folder, inside in places.items():
+        there = _lying(folder, functools.partial(_is_one_of, inside))
+        for name in inside:
+            matching = sorted(fnmatch.filter(there, name))
+            if not (matching or set("*?[") & set(name)):
+                raise UsageError(f"Expected tar shards in {pattern}, but there is no {os.path.join(folder, name)}.")
+            found += [there[each] for each in matching]
+    if not found:
+        raise UsageError(f"Expected tar shards in {pattern}, found none.")
+    return found
+
+
+def _lying(folder: str, wanted: Callable[[str], bool]) -> dict[str, _Shard]:
+    """What is `wanted` by its name there; what is in a store is fetched, or opened there if this disk has no room."""
+    if stores.is_url(folder) and not stores.has_room(folder, wanted):
+        opened = stores.opened(folder, wanted).items()
+        return {name: _Shard(f"{folder}/{name}", opener, (name, state), False) for name, (opener, state) in opened}
+    found, here = {}, stores.fetched(folder, wanted).expanduser().resolve()
+    for path in here.iterdir() if here.is_dir() else ():
+        if wanted(path.name) and path.is_file():
+            about = path.stat()
+            state = path.name, about.st_size, about.st_mtime_ns
+            found[path.name] = _Shard(str(path), functools.partial(path.open, "rb"), state, True)
+    return found
 
 
 def _is_one_of(patterns: list[str], name: str) -> bool:
@@ -96,36 +127,31 @@ def _counted(name: str) -> Iterator[str]:
         yield f"{name[: match.start()]}{number:0{len(first)}}{name[match.end() :]}"
 
 
-def _members(shard: Path) -> Iterator[tuple[str, _Member]]:
+@contextmanager
+def _reading(shard: _Shard) -> Iterator[None]:
     try:
-        with tarfile.open(shard, "r:") as archive:
-            for info in archive:
-                if info.isfile() and not Path(info.name).name.startswith("."):
-                    yield info.name, _Member(shard, info.offset_data, info.size)
+        yield
     except (OSError, tarfile.TarError) as error:
-        raise Failure(f"Cannot read {shard} ({error}): expected an uncompressed tar of images. Replace it.") from None
+        raise Failure(
+            f"Cannot read {shard.name} ({error}): expected an uncompressed tar of images. Replace it."
+        ) from None
 
 
-def _opened(member: _Member) -> io.BytesIO:
-    return io.BytesIO(member.read())
+def _images(shard: _Shard) -> list[_Image]:
+    found, labels = [], {}
+    with _reading(shard), shard.open() as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        for info in archive:
+            key, suffix = os.path.splitext(info.name)
+            if not info.isfile() or os.path.basename(info.name).startswith("."):
+                continue
+            if suffix.lower() == LABEL:
+                labels[key] = _label(f"{shard.name}/{info.name}", archive.extractfile(info).read().strip())
+            elif suffix.lower() in SUFFIXES:
+                found.append((key, info))
+    return [_Image(info.name, info.offset_data, info.size, labels.get(key, -1)) for key, info in found]
 
 
-def _label(name: str, member: _Member) -> int:
-    text = member.read().strip()
+def _label(name: str, text: bytes) -> int:
     if not (text.isdigit() and len(text) < 10):
-        raise Failure(f"Expected the number of a class in {member.shard}/{name}, found {text[:40]!r}: repair it.")
+        raise Failure(f"Expected the number of a class in {name}, found {text[:40]!r}: repair it.")
     return int(text)
-
-
-def _classes(images: dict[str, ImageFile], labels: dict[str, int]) -> dict[str, list[ImageFile]]:
-    """{class: its images}, every number up to the highest, in their order; {"": all} where none has a label."""
-    if not labels:
-        return {"": list(images.values())}
-    if lacking := [file.name for key, file in images.items() if key not in labels]:
-        raise Failure(f"{lacking[0]} has no {LABEL} beside it, others have: give every image a class, or none.")
-    classes: dict[str, list[ImageFile]] = defaultdict(list)
-    for number in range(max(labels[key] for key in images) + 1):
-        classes[str(number)] = []
-    for key, file in images.items():
-        classes[str(labels[key])].append(file)
-    return classes

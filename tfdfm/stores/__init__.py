@@ -7,9 +7,11 @@
 The store is what counts, the copies lie in the cache.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from absl import logging
 
@@ -56,6 +58,18 @@ def fetched(place: str | os.PathLike, wanted: Callable[[Name], bool] = any_name)
     copy = _shared(checked(str(place)))
     copy.fetch(wanted)
     return copy.folder
+
+
+def has_room(place: str, wanted: Callable[[Name], bool]) -> bool:
+    """Whether this disk has room for what is `wanted` of a URL and not copied yet. Raises as `local`."""
+    return _shared(checked(place)).has_room(wanted)
+
+
+def opened(place: str, wanted: Callable[[Name], bool]) -> dict[Name, tuple[Callable[[], BinaryIO], str]]:
+    """{name: (what opens it in the store, a text that is another one once it is)} of a URL. Raises as `local`."""
+    objects = _shared(checked(place)).objects
+    held = {name: state for name, state in objects.listing().items() if wanted(name)}
+    return {name: (functools.partial(objects.open, name), state) for name, state in held.items()}
 
 
 def versions(place: str | os.PathLike) -> list[Name]:

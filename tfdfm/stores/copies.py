@@ -14,7 +14,7 @@ from absl import logging
 from filelock import FileLock, Timeout
 
 from tfdfm import cache, files
-from tfdfm.stores.objects import Name, Objects, marks_last
+from tfdfm.stores.objects import Name, Objects, marks_last, size
 
 
 def root(*, own: bool) -> Path:
@@ -63,6 +63,12 @@ class Copy:
             ours = self._ours()
             kept = {name: row for name, row in known.items() if name in held or not wanted(name)}
             self._write(kept | {name: [held[name], *ours[name]] for name in lacking})
+
+    def has_room(self, wanted: Callable[[Name], bool]) -> bool:
+        """Whether the disk has room for what `fetch` would get."""
+        held, known, ours = self.objects.listing(), self._read(), self._ours()
+        lacking = (name for name in held if wanted(name) and known.get(name) != [held[name], *ours.get(name, ())])
+        return sum(size(held[name]) for name in lacking) < shutil.disk_usage(self.root).free
 
     def send(self) -> None:
         """Makes of the store what the copy is. A folder that is gone goes there, too; a lone file does not.

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tfdfm.errors import Failure, UsageError
 
@@ -50,7 +50,7 @@ class Objects:
             return found, base.rstrip("/")
 
     def listing(self) -> dict[Name, str]:
-        """{name: a text that is another one once the object is}"""
+        """{name: a text that is another one once the object is; its `size` is in it}"""
         store, base = self._store
         with _reaching(self.url):
             store.invalidate_cache()
@@ -66,6 +66,12 @@ class Objects:
         with _reaching(self.url):
             for names in _chunks(files):
                 store.get([self._path(name) for name in names], [str(files[name]) for name in names])
+
+    def open(self, name: Name) -> BinaryIO:
+        """To be read where it is, some MB at a time."""
+        store, _ = self._store
+        with _reaching(self.url):
+            return store.open(self._path(name), "rb")
 
     def put(self, files: Mapping[Name, Path]) -> None:
         """MARKS last."""
@@ -89,6 +95,11 @@ class Objects:
 
 def _state(about: Mapping) -> str:
     return f"{about['size']} {next((str(about[key]) for key in _STATE if key in about), '')}"
+
+
+def size(state: str) -> int:
+    """Bytes of the object of which a listing says this."""
+    return int(state.split(" ")[0])
 
 
 def _chunks(names: Collection[Name]) -> Iterator[list[Name]]:
