@@ -94,7 +94,12 @@ class Queue:
             return await self._add([(feeds, rows)])[0]
         starts = range(0, rows, self._options.max_run)
         pieces = [[feed[start : start + self._options.max_run] for feed in feeds] for start in starts]
-        parts = await asyncio.gather(*self._add([(piece, len(piece[0])) for piece in pieces]))
+        answers = self._add([(piece, len(piece[0])) for piece in pieces])
+        try:
+            parts = await asyncio.gather(*answers)
+        finally:  # of a refused piece the others wait in vain
+            for answer in answers:
+                answer.cancel()
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
     def _add(self, requests: list[tuple[Arrays, int]]) -> list[asyncio.Future]:
