@@ -1,7 +1,8 @@
 """WebDataset's tar shards (Aizman, Maltzahn & Breuel, IEEE Big Data 2019): KEY.jpg, and beside it its class in KEY.cls.
 
 Nothing is unpacked: an image is read where it lies in its shard. Shards in an object store are copied to this machine;
-where its disk has no room for them they are read in the store: for what is in them, each time that is asked, and for the images.
+where its disk has no room for them they are read in the store: for their contents, whenever these are asked for, and
+for the images.
 """
 
 import fnmatch
