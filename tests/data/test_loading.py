@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tfdfm import cache
-from tfdfm.data import describe, load
+from tfdfm.data import describe, image_files, load
 from tfdfm.errors import Failure, UsageError
+from tfdfm.images import write_png
 
 
 def test_digits_are_the_real_ones_enlarged(tmp_path):
@@ -32,6 +33,27 @@ def test_digits_at_other_sizes(tmp_path):
     assert set(np.unique(raw)) == {round(level * 255 / 16) for level in range(17)}
     assert describe("digits") == (16, 1, 10)
     assert describe("digits", 32) == (32, 1, 10)
+
+
+def test_every_image_is_looked_at_once(tmp_path, monkeypatch):
+    """For size and colours; a file that keeps them and is damaged is made again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for number in range(3):
+        write_png(tmp_path / "images" / f"{number}.png", np.full((20, 24, 1), number, np.uint8))
+    looked, name = [], f"folder:{tmp_path / 'images'}"
+    monkeypatch.setattr(
+        image_files, "header", lambda file, old=image_files.header: looked.append(file.name) or old(file)
+    )
+    for _ in range(2):
+        assert describe(name) == (16, 1, None) and load(name).pixels.shape == (3, 16, 16, 1)
+    assert len(looked) == 3
+    (kept,) = (tmp_path / "cache" / "tfdfm").glob("layout-*.json")
+    whole = kept.read_text()
+    for damaged in (whole.replace("16", "96"), whole[:9], "[]", "3", "[16, 1, 5]"):
+        kept.write_text(damaged)
+        assert describe(name) == (16, 1, None) and kept.read_text() == whole
+    write_png(tmp_path / "images" / "1.png", np.zeros((40, 40, 3), np.uint8))
+    assert describe(name) == (16, 3, None)
 
 
 def test_digits_import_no_tfds(tmp_path, python):
@@ -102,4 +124,4 @@ def test_two_processes_prepare_at_once(tmp_path):
         results = [one.communicate(), two.communicate()]
     assert results[0][0] == results[1][0] != ""
     assert sum("Preparing" in errors for _, errors in results) == 1
-    assert sorted(os.path.splitext(name)[1] for name in os.listdir(tmp_path)) == [".lock", ".tfdfm"]
+    assert sorted(os.path.splitext(name)[1] for name in os.listdir(tmp_path)) == [".json", ".lock", ".tfdfm"]

@@ -1,7 +1,10 @@
 """Loading a data set by its name: the source is found, prepared once, and mapped from the cache."""
 
+import contextlib
 import functools
+import hashlib
 import itertools
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -12,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from tfdfm import cache
+from tfdfm import cache, files
 from tfdfm.data import cachefile, digits, folder, huggingface, webdataset
 from tfdfm.data.names import NAMED, Named
 from tfdfm.data.source import Source, fit
-from tfdfm.errors import UsageError
+from tfdfm.errors import Failure, UsageError
 
 FILES = {"folder": folder.source, "webdataset": webdataset.source}  # by the scheme in front of a path
 HUB = "huggingface"
@@ -55,7 +58,7 @@ def describe(name: str, image_size: int | None = None, data_dir: str | None = No
     if entry := NAMED.get(name):
         return Description(image_size or entry.image_size, entry.channels, entry.num_classes)
     if source := _named_by_scheme(name):
-        (side, channels), names = source.layout(), source.class_names
+        (side, channels), names = _layout(source, cache.folder()), source.class_names
     else:
         from tfdfm.data import tfds_source
 
@@ -97,8 +100,27 @@ def _fitted(source: Source, size: int, channels: int) -> Iterator[tuple[np.ndarr
             yield from zip(pixels, (label for _, label in chunk), strict=True)
 
 
+def _layout(source: Source, directory: Path) -> tuple[int, int]:
+    """The source's, for which it may look at every image: once, where the cache can keep it."""
+    version = hashlib.sha256(source.version.encode()).hexdigest()
+    kept = directory / f"layout-{version[:16]}.json"
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        side, channels, digest = json.loads(kept.read_text())
+        if digest == _digest(version, side, channels):
+            return side, channels
+    found = source.layout()
+    with contextlib.suppress(Failure, OSError):
+        files.make_folder(directory)
+        files.write_json(kept, [*found, _digest(version, *found)])
+    return found
+
+
+def _digest(*of) -> str:
+    return hashlib.sha256(repr(of).encode()).hexdigest()
+
+
 def _prepare(source: Source, target: Path, image_size: int | None) -> None:
-    side, channels = source.layout()
+    side, channels = _layout(source, target.parent)
     size = image_size or side
     shape = (source.count, size, size, channels)
     logging.info("Preparing %d images of %s at %d x %d pixels in %s.", source.count, source.text, size, size, target)

@@ -53,12 +53,12 @@ def source(pattern: str) -> Source:
     """
     shards = _shards(pattern)
     images = {shard: _images(shard) for shard in shards}
-    every = [(f"{shard.name}/{image.name}", image.label) for shard in shards for image in images[shard]]
-    if not every:
+    labels = [image.label for shard in shards for image in images[shard]]
+    if not labels:
         raise UsageError(f"No images in {pattern}: expected KEY{' or KEY'.join(sorted(SUFFIXES))} in its shards.")
-    highest = max(label for _, label in every)
-    if highest >= 0 and (lacking := [name for name, label in every if label < 0]):
-        raise Failure(f"{lacking[0]} has no {LABEL} beside it, others have: give every image a class, or none.")
+    if (highest := max(labels)) >= 0 > min(labels):
+        lacking = next(f"{shard.name}/{one.name}" for shard in shards for one in images[shard] if one.label < 0)
+        raise Failure(f"{lacking} has no {LABEL} beside it, others have: give every image a class, or none.")
 
     def rows() -> Iterator[tuple[ImageFile, int]]:
         for shard in shards:
@@ -72,7 +72,7 @@ def source(pattern: str) -> Source:
     return Source(
         f"WebDataset {pattern}",
         hashlib.sha256(b"".join(repr(shard.state).encode() for shard in shards)).hexdigest(),
-        len(every),
+        len(labels),
         tuple(map(str, range(highest + 1))),
         lambda: layout(file for file, _ in itertools.islice(rows(), most)),
         rows,
