@@ -1,5 +1,6 @@
 """The tools that try to break the package, in short; docs/reliability.md has what they found at length."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -26,6 +27,15 @@ def test_a_training_killed_anywhere_ends_as_if_it_was_not():
 def test_a_training_whose_power_went_ends_as_if_it_had_not():
     assert "1 losses, 0 wrong" in tool("power_loss.py", "--losses=1")
     assert "40 losses, 0 wrong" in tool("power_loss.py", "--losses=40", "--of=export")
+
+
+CAN_MOUNT = os.path.exists("/dev/loop-control") and os.geteuid() == 0 and shutil.which("mkfs.ext4")
+
+
+@pytest.mark.whole
+@pytest.mark.skipif(not CAN_MOUNT, reason="needs root, loop devices and mkfs.ext4")
+def test_a_training_whose_disk_is_full_or_dies_says_so_and_goes_on():
+    assert "2 faults, 0 wrong" in tool("disks.py", "--faults=2", "--only=full,dies")
 
 
 @pytest.mark.whole
