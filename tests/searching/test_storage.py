@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
@@ -156,6 +157,17 @@ def test_a_process_that_slept_too_long_ends_before_it_does_harm(study, owner):
     owner.send_signal(signal.SIGCONT)
     _, said = owner.communicate(timeout=300)
     assert owner.returncode == 1 and b"trial 0 was taken over" in said
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_nobody_waits_for_ever_for_a_process_that_was_stopped_within_a_transaction(study, url, tmp_path):
+    other = storage.opened(tmp_path, url, write=True)
+    held = other.engine.connect()
+    held.execute(sqlalchemy.text("LOCK TABLE trials IN ACCESS EXCLUSIVE MODE"))
+    study.enqueue_trial({}, user_attrs={"name": "one"})
+    assert "one" in results.named(study)
+    held.invalidate()
+    other.close()
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")

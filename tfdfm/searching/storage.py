@@ -106,9 +106,16 @@ def opened(directory: Path, storage: str | None, *, write: bool) -> Journal | Da
             raise UsageError(f"{path} is damaged ({error!r}): expected a journal of tfdfm.search. Remove it.") from None
 
 
+def _engine(url: str) -> dict:
+    """PostgreSQL ends a process that was stopped within a transaction, whose locks all others would wait for."""
+    if url.partition("://")[0] not in ("postgresql", "postgresql+psycopg", "postgresql+psycopg2"):
+        return {}
+    return {"connect_args": {"options": f"-c idle_in_transaction_session_timeout={1000 * LEASE}"}}
+
+
 def _database(url: str) -> Database:
     try:
-        return Database(url)
+        return Database(url, engine_kwargs=_engine(url))
     except (sqlalchemy.exc.ArgumentError, ImportError) as error:
         expected = "Expected dialect+driver://user:password@host/name of SQLAlchemy, and its driver installed"
         raise UsageError(f"{expected}, in --storage. Given {url}: {str(error).splitlines()[0]}") from None
