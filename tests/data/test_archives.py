@@ -181,6 +181,11 @@ dataset_info:
 """
 
 
+def broken(*args):
+    raise RuntimeError("no network")
+    yield
+
+
 def test_a_set_of_hugging_faces_that_is_larger_than_the_disk_is_a_stream(hub, read, tmp_path, monkeypatch):
     kept, usage = read(hub), shutil.disk_usage
     shutil.rmtree(tmp_path / "hf")
@@ -196,6 +201,10 @@ def test_a_set_of_hugging_faces_that_is_larger_than_the_disk_is_a_stream(hub, re
     assert not any((tmp_path / "hf").rglob("*.arrow"))
     assert np.array_equal(found.pixels, kept.pixels) and np.array_equal(found.labels, kept.labels)
     assert found.class_names == kept.class_names and describe(hub) == (16, 1, 2)
+    (tmp_path / "set" / "README.md").write_text(INFO.format(count=5))
+    with monkeypatch.context() as away, pytest.raises(Failure, match="Cannot load huggingface:.*: no network."):
+        away.setattr(datasets.IterableDataset, "__iter__", broken)
+        read(hub)
     (tmp_path / "set" / "README.md").write_text(INFO.format(count=4))
     with pytest.raises(Failure, match="Expected 4 images in huggingface .*, found 3"):
         read(hub)

@@ -12,10 +12,12 @@ import numpy as np
 import object_store
 import pytest
 import running
+from fsspec.spec import AbstractBufferedFile
 from PIL import Image
 
 import tfdfm
 from tfdfm import data, stores
+from tfdfm.errors import Failure
 from tfdfm.sampling.sources import Export
 
 pytestmark = pytest.mark.slow
@@ -110,6 +112,10 @@ def test_images_of_a_bucket(bucket, tmp_path):
     assert not (stores.place("s3://bucket/shards") / "02.tar").exists()  # which nobody asked for
 
 
+def broken(*args):
+    raise RuntimeError("no network")
+
+
 def test_shards_for_which_the_disk_has_no_room_are_read_in_the_bucket(bucket, tmp_path, monkeypatch):
     store, pattern = fsspec.filesystem("s3"), "webdataset:s3://bucket/large/{00..01}.tar"
     for number in range(2):
@@ -133,6 +139,9 @@ def test_shards_for_which_the_disk_has_no_room_are_read_in_the_bucket(bucket, tm
     assert data.describe(pattern) == (16, 3, 2)
     found = data.load(pattern, cache_dir=str(tmp_path / "one"))
     assert not copies.exists()
+    with monkeypatch.context() as away, pytest.raises(Failure, match="Cannot reach s3://bucket/large: no network"):
+        away.setattr(AbstractBufferedFile, "read", broken)
+        data.load(pattern, cache_dir=str(tmp_path / "three"))
     monkeypatch.setattr(shutil, "disk_usage", usage)
     kept = data.load(pattern, cache_dir=str(tmp_path / "two"))
     assert (copies / "01.tar").exists()

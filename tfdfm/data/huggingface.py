@@ -7,13 +7,14 @@ only the images as they are prepared need space.
 import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from absl import logging
 
 from tfdfm.data import image_files
-from tfdfm.data.source import LOOKED_AT, Source, default_size
+from tfdfm.data.source import LOOKED_AT, Source
 from tfdfm.errors import Failure, UsageError
 
 
@@ -32,14 +33,10 @@ def source(name: str, test: bool = False) -> Source:
     except ImportError:
         raise UsageError("Expected the library datasets: pip install 'tfdfm[huggingface]'.") from None
     path, _, config = name.partition(":")
-    try:
+    with _loading(name):
         info = datasets.load_dataset_builder(path, config or None).info
         stream = _is_too_large(info, split, Path(datasets.config.HF_DATASETS_CACHE))
         found = datasets.load_dataset(path, config or None, split=split, streaming=stream)
-    except ValueError as error:
-        raise UsageError(f"huggingface:{name}: {_line(error)}") from None
-    except Exception as error:  # of the network, the disk, the set's files: the library has no common kind
-        raise Failure(f"Cannot load huggingface:{name}: {_line(error)}.") from None
     column = _column(found, datasets.Image)
     if column is None:
         raise UsageError(f"Expected a column of images in huggingface:{name}, given {', '.join(found.features)}.")
@@ -52,10 +49,20 @@ def source(name: str, test: bool = False) -> Source:
         version,
         count,
         names,
-        lambda: _layout(found, column, LOOKED_AT if stream else count),
-        lambda: _rows(found, column, labels),
+        lambda: image_files.layout(_headers(found, column, name, LOOKED_AT if stream else count)),
+        lambda: _rows(found, column, labels, name),
         lambda image: _pixels(image, name),
     )
+
+
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(f"huggingface:{name}: {_line(error)}") from None
+    except Exception as error:  # of the network, the disk, the set's files: the library has no common kind
+        raise Failure(f"Cannot load huggingface:{name}: {_line(error)}.") from None
 
 
 def _is_too_large(info, split: str, folder: Path) -> bool:
@@ -76,15 +83,16 @@ def _column(found, kind: type) -> str | None:
     return next((name for name, feature in found.features.items() if isinstance(feature, kind)), None)
 
 
-def _layout(found, column: str, most: int) -> tuple[int, int]:
-    images = (row[column] for row in itertools.islice(found.select_columns([column]), most))
-    sizes, grays = zip(*((min(image.size), image_files.is_gray(image)) for image in images), strict=True)
-    return default_size(min(sizes)), 1 if all(grays) else 3
+def _headers(found, column: str, name: str, most: int) -> Iterator[tuple[tuple[int, int], bool]]:
+    with _loading(name):
+        for row in itertools.islice(found.select_columns([column]), most):
+            yield row[column].size, image_files.is_gray(row[column])
 
 
-def _rows(found, column: str, labels: str | None) -> Iterator[tuple]:
-    for row in found:
-        yield row[column], row[labels] if labels else -1
+def _rows(found, column: str, labels: str | None, name: str) -> Iterator[tuple]:
+    with _loading(name):
+        for row in found:
+            yield row[column], row[labels] if labels else -1
 
 
 def _pixels(image, name: str) -> np.ndarray:

@@ -64,10 +64,12 @@ def of_classes(text: str, version: str, classes: Mapping[str, Sequence[ImageFile
         return iter(examples)
 
     names = () if "" in classes else tuple(classes)
-    return Source(text, version, len(examples), names, lambda: layout(file for file, _ in examples), rows, decode)
+    return Source(
+        text, version, len(examples), names, lambda: layout(header(file) for file, _ in examples), rows, decode
+    )
 
 
-def layout(images: Iterable[ImageFile]) -> tuple[int, int]:
+def layout(headers: Iterable[tuple[tuple[int, int], bool]]) -> tuple[int, int]:
     """-> side, channels: the largest network size that the smallest one fills; gray when all of them are."""
-    sizes, grays = zip(*map(header, images), strict=True)
+    sizes, grays = zip(*headers, strict=True)
     return default_size(min(map(min, sizes))), 1 if all(grays) else 3

@@ -102,17 +102,16 @@ def _fitted(source: Source, size: int, channels: int) -> Iterator[tuple[np.ndarr
 
 def _layout(source: Source, directory: Path) -> tuple[int, int]:
     """The source's, for which it may look at every image: once, where the cache can keep it."""
-    version = hashlib.sha256(source.version.encode()).hexdigest()
-    kept = directory / f"layout-{version[:16]}.json"
+    kept = directory / f"layout-{_digest(source.version)[:16]}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
         side, channels, digest = json.loads(kept.read_text())
-        if digest == _digest(version, side, channels):
+        if digest == _digest(source.version, side, channels):
             return side, channels
-    found = source.layout()
+    side, channels = source.layout()
     with contextlib.suppress(Failure, OSError):
         files.make_folder(directory)
-        files.write_json(kept, [*found, _digest(version, *found)])
-    return found
+        files.write_json(kept, [side, channels, _digest(source.version, side, channels)])
+    return side, channels
 
 
 def _digest(*of) -> str:

@@ -15,11 +15,11 @@ import re
 import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO, NamedTuple
 
 from tfdfm import stores
-from tfdfm.data.image_files import SUFFIXES, ImageFile, decode, layout
+from tfdfm.data.image_files import SUFFIXES, ImageFile, decode, header, layout
 from tfdfm.data.source import LOOKED_AT, Source
 from tfdfm.errors import Failure, UsageError
 
@@ -29,7 +29,7 @@ _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 class _Shard(NamedTuple):
     name: str  # for messages
-    open: Callable[[], BinaryIO]
+    open: Callable[[], AbstractContextManager[BinaryIO]]
     state: tuple  # another one once the shard is
     here: bool  # on this machine
 
@@ -62,7 +62,7 @@ def source(pattern: str) -> Source:
 
     def rows() -> Iterator[tuple[ImageFile, int]]:
         for shard in shards:
-            with _reading(shard), shard.open() as file:
+            with _reading(shard) as file:
                 for image in images[shard]:
                     file.seek(image.start)
                     content = file.read(image.size)
@@ -74,7 +74,7 @@ def source(pattern: str) -> Source:
         hashlib.sha256(b"".join(repr(shard.state).encode() for shard in shards)).hexdigest(),
         len(labels),
         tuple(map(str, range(highest + 1))),
-        lambda: layout(file for file, _ in itertools.islice(rows(), most)),
+        lambda: layout(header(file) for file, _ in itertools.islice(rows(), most)),
         rows,
         decode,
     )
@@ -102,9 +102,9 @@ def _shards(pattern: str) -> list[_Shard]:
 
 def _lying(folder: str, wanted: Callable[[str], bool]) -> dict[str, _Shard]:
     """What is `wanted` by its name there; what is in a store is fetched, or opened there if this disk has no room."""
-    if stores.is_url(folder) and not stores.has_room(folder, wanted):
-        opened = stores.opened(folder, wanted).items()
-        return {name: _Shard(f"{folder}/{name}", opener, (name, state), False) for name, (opener, state) in opened}
+    if streams := stores.streams(folder, wanted) if stores.is_url(folder) else {}:
+        named = streams.items()
+        return {name: _Shard(f"{folder}/{name}", opener, (name, state), False) for name, (opener, state) in named}
     found, here = {}, stores.fetched(folder, wanted).expanduser().resolve()
     for path in here.iterdir() if here.is_dir() else ():
         if wanted(path.name) and path.is_file():
@@ -129,18 +129,25 @@ def _counted(name: str) -> Iterator[str]:
 
 
 @contextmanager
-def _reading(shard: _Shard) -> Iterator[None]:
+def _reading(shard: _Shard) -> Iterator[BinaryIO]:
+    """The opened shard. Raises Failure: it cannot be read, or is no tar; what a store refuses, it says itself."""
+
+    def unreadable(error: Exception) -> Failure:
+        return Failure(f"Cannot read {shard.name} ({error}): expected an uncompressed tar of images. Replace it.")
+
     try:
-        yield
-    except (OSError, tarfile.TarError) as error:
-        raise Failure(
-            f"Cannot read {shard.name} ({error}): expected an uncompressed tar of images. Replace it."
-        ) from None
+        with shard.open() as file:
+            try:
+                yield file
+            except tarfile.TarError as error:
+                raise unreadable(error) from None
+    except OSError as error:
+        raise unreadable(error) from None
 
 
 def _images(shard: _Shard) -> list[_Image]:
     found, labels = [], {}
-    with _reading(shard), shard.open() as file, tarfile.open(fileobj=file, mode="r:") as archive:
+    with _reading(shard) as file, tarfile.open(fileobj=file, mode="r:") as archive:
         for info in archive:
             key, suffix = os.path.splitext(info.name)
             if not info.isfile() or os.path.basename(info.name).startswith("."):

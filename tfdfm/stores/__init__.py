@@ -11,13 +11,12 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from absl import logging
 
 from tfdfm.errors import Failure
 from tfdfm.stores.copies import Copy, any_name, root
-from tfdfm.stores.objects import MARKS, Name, checked
+from tfdfm.stores.objects import MARKS, Name, Opened, checked
 
 _copies: dict[tuple[str, bool], Copy] = {}
 
@@ -60,16 +59,14 @@ def fetched(place: str | os.PathLike, wanted: Callable[[Name], bool] = any_name)
     return copy.folder
 
 
-def has_room(place: str, wanted: Callable[[Name], bool]) -> bool:
-    """Whether this disk has room for what is `wanted` of a URL and not copied yet. Raises as `local`."""
-    return _shared(checked(place)).has_room(wanted)
+def streams(place: str, wanted: Callable[[Name], bool]) -> dict[Name, tuple[Callable[[], Opened], str]]:
+    """What is `wanted` of a URL, if this disk has no room to fetch it, else nothing. Raises as `local`.
 
-
-def opened(place: str, wanted: Callable[[Name], bool]) -> dict[Name, tuple[Callable[[], BinaryIO], str]]:
-    """{name: (what opens it in the store, a text that is another one once it is)} of a URL. Raises as `local`."""
-    objects = _shared(checked(place)).objects
-    held = {name: state for name, state in objects.listing().items() if wanted(name)}
-    return {name: (functools.partial(objects.open, name), state) for name, state in held.items()}
+    Returns:
+        {name: (what opens it in the store, a text that is another one once it is)}
+    """
+    copy = _shared(checked(place))
+    return {name: (functools.partial(copy.objects.open, name), state) for name, state in copy.beyond(wanted).items()}
 
 
 def versions(place: str | os.PathLike) -> list[Name]:

@@ -56,7 +56,7 @@ class Copy:
             if self._own and {name: row[0] for name, row in known.items()} == held:
                 lacking = held.keys() - ours.keys()
             else:
-                lacking = {name for name in held if known.get(name) != [held[name], *ours.get(name, ())]}
+                lacking = _other(held, known, ours)
                 gone = (ours if self._own else known).keys() - held.keys()
                 self._remove(name for name in gone if wanted(name))
             self._get(sorted(lacking))
@@ -64,11 +64,11 @@ class Copy:
             kept = {name: row for name, row in known.items() if name in held or not wanted(name)}
             self._write(kept | {name: [held[name], *ours[name]] for name in lacking})
 
-    def has_room(self, wanted: Callable[[Name], bool]) -> bool:
-        """Whether the disk has room for what `fetch` would get."""
-        held, known, ours = self.objects.listing(), self._read(), self._ours()
-        lacking = (name for name in held if wanted(name) and known.get(name) != [held[name], *ours.get(name, ())])
-        return sum(size(held[name]) for name in lacking) < shutil.disk_usage(self.root).free
+    def beyond(self, wanted: Callable[[Name], bool]) -> dict[Name, str]:
+        """The listing of what is `wanted`, if the disk has no room for what `fetch` would get of it; else nothing."""
+        held = {name: state for name, state in self.objects.listing().items() if wanted(name)}
+        need = sum(size(held[name]) for name in _other(held, self._read(), self._ours()))
+        return held if need >= shutil.disk_usage(self.root).free else {}
 
     def send(self) -> None:
         """Makes of the store what the copy is. A folder that is gone goes there, too; a lone file does not.
@@ -131,6 +131,11 @@ class Copy:
 
     def _write(self, known: Mapping[Name, list]) -> None:
         files.write_json(self._known, dict(known))
+
+
+def _other(held: Mapping[Name, str], known: Mapping[Name, list], ours: Mapping[Name, list[int]]) -> set[Name]:
+    """What the store holds and the copy does not, or otherwise."""
+    return {name for name in held if known.get(name) != [held[name], *ours.get(name, ())]}
 
 
 def _taken(lock: FileLock) -> bool:

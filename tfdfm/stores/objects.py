@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from tfdfm.errors import Failure, UsageError
 
 Name = str  # of an object below the URL, with slashes; "" of the one that is the URL itself
+Opened = contextlib.AbstractContextManager[BinaryIO]
 MARKS = ("state.sha256", "saved_model.pb")
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}  # protocol: extra of this package
 _AT_ONCE = 64  # objects side by side
@@ -67,11 +68,12 @@ class Objects:
             for names in _chunks(files):
                 store.get([self._path(name) for name in names], [str(files[name]) for name in names])
 
-    def open(self, name: Name) -> BinaryIO:
+    @contextlib.contextmanager
+    def open(self, name: Name) -> Iterator[BinaryIO]:
         """To be read where it is, some MB at a time."""
         store, _ = self._store
-        with _reaching(self.url):
-            return store.open(self._path(name), "rb")
+        with _reaching(self.url), store.open(self._path(name), "rb") as file:
+            yield file
 
     def put(self, files: Mapping[Name, Path]) -> None:
         """MARKS last."""
