@@ -161,8 +161,9 @@ def test_a_process_that_slept_too_long_ends_before_it_does_harm(study, owner):
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_nobody_waits_for_ever_for_a_process_that_was_stopped_within_a_transaction(study, url, tmp_path):
-    other = storage.opened(tmp_path, url, write=True)
+    other = storage.opened(tmp_path, f"{url}&options=-c%20work_mem%3D8MB", write=True)
     held = other.engine.connect()
+    assert held.execute(sqlalchemy.text("SHOW work_mem")).scalar() == "8MB"  # what the URL asks for stays
     held.execute(sqlalchemy.text("LOCK TABLE trials IN ACCESS EXCLUSIVE MODE"))
     study.enqueue_trial({}, user_attrs={"name": "one"})
     assert "one" in results.named(study)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import optuna
+import sqlalchemy
 import sqlalchemy.exc
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages._heartbeat import BaseHeartbeat
@@ -107,10 +108,15 @@ def opened(directory: Path, storage: str | None, *, write: bool) -> Journal | Da
 
 
 def _engine(url: str) -> dict:
-    """PostgreSQL ends a process that was stopped within a transaction, whose locks all others would wait for."""
-    if url.partition("://")[0] not in ("postgresql", "postgresql+psycopg", "postgresql+psycopg2"):
+    """PostgreSQL ends a process that was stopped within a transaction, whose locks all others would wait for.
+
+    The URL's own options come after that, and win.
+    """
+    parsed = sqlalchemy.make_url(url)
+    if parsed.get_driver_name() not in ("psycopg", "psycopg2"):
         return {}
-    return {"connect_args": {"options": f"-c idle_in_transaction_session_timeout={1000 * LEASE}"}}
+    own = parsed.query.get("options", "")
+    return {"connect_args": {"options": f"-c idle_in_transaction_session_timeout={1000 * LEASE} {own}"}}
 
 
 def _database(url: str) -> Database:
