@@ -53,7 +53,9 @@ Figures = dict[str, list[float]]  # by round
 
 def define(values: flags.FlagValues):
     flags.DEFINE_list("config", ["cifar10"], "recipes, or all", flag_values=values)
-    flags.DEFINE_list("precision", ["float32", "mixed_bfloat16"], "and mixed_float16", flag_values=values)
+    flags.DEFINE_list(
+        "precision", ["float32", "mixed_bfloat16"], "of float32, mixed_bfloat16, mixed_float16", flag_values=values
+    )
     flags.DEFINE_list("batch_size", ["0"], "0: the recipe's", flag_values=values)
     flags.DEFINE_list("measure", ["step", "loop"], f"of {', '.join(MEASURES)}", flag_values=values)
     flags.DEFINE_string("peer", None, "a command; {batch_size} in it is filled in", flag_values=values)

@@ -1,4 +1,4 @@
-"""Disks that fill up, run into a quota, die or are slow while a training writes to them; the training goes on elsewhen.
+"""Disks that fill up, run into a quota, die or are slow while a training writes to them, and healed.
 
     python tools/reliability/disks.py [--faults=40] [--seed=0] [--only=full,quota,dies,slow]
 
@@ -15,6 +15,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -26,6 +27,8 @@ from pathlib import Path
 
 from absl import flags
 from kills import RECIPES, differences, finished, start, training, watched
+
+from tfdfm import cli
 
 KINDS = ("full", "quota", "dies", "slow")
 SYSTEMS = {
@@ -54,9 +57,6 @@ class Disk:
     def unmount(self) -> None:
         _run("umount", self.folder)
 
-    def free(self) -> int:
-        return shutil.disk_usage(self.folder).free
-
     def shut_down(self) -> None:
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
@@ -70,7 +70,7 @@ def full(disk: Disk, space: int) -> Iterator[None]:
     """So many bytes are left."""
     ballast = disk.folder / "ballast"
     with open(ballast, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, disk.free() - space)
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk.folder).free - space)
     yield
     ballast.unlink()
 
@@ -112,7 +112,7 @@ def _end(process: subprocess.Popen) -> int | None:
     try:
         return process.wait(timeout=STUCK)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return None
 
@@ -171,6 +171,4 @@ def main(parsed: flags.FlagValues) -> int:
 
 
 if __name__ == "__main__":
-    from tfdfm import cli
-
     cli.run(main, define, __doc__)
